@@ -1,0 +1,82 @@
+//! What the console asks of the signalling lcore.
+
+use crate::{CallHandle, Instant, MaskKey};
+
+/// A question or an order, with the token that its answer carries back.
+#[derive(Debug)]
+pub struct Request {
+    /// Chosen by the asker.
+    pub token: u64,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// What can be asked.
+#[derive(Debug)]
+pub enum Command {
+    /// List the calls in progress.
+    Calls,
+    /// Enter SecureMode; answered when every lcore has acknowledged.
+    Secure {
+        /// The call's Call-ID.
+        call_id: Vec<u8>,
+        /// What replaces the keys; the settings' own where none is given.
+        mask_key: Option<MaskKey>,
+    },
+    /// Leave SecureMode; answered when every lcore has acknowledged.
+    Release {
+        /// The call's Call-ID.
+        call_id: Vec<u8>,
+    },
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// The calls, at most as many as the answer's bound; `more` says how many were left out.
+    Calls {
+        /// The calls.
+        calls: Vec<CallSummary>,
+        /// How many were left out.
+        more: usize,
+    },
+    /// The order is in force on every lcore that is alive.
+    Done {
+        /// The call.
+        call: CallHandle,
+    },
+    /// It was not done.
+    Refused(Refusal),
+}
+
+/// Why SecureMode was not entered or left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// No call has that Call-ID.
+    NoSuchCall,
+    /// The call's media is encrypted and its keys are not ours.
+    Encrypted,
+    /// An lcore did not acknowledge in time. The call is secured as far as the others go, its flows silenced.
+    NotAcknowledged,
+    /// The signalling lcore has too much to do.
+    Busy,
+}
+
+/// A call for the console. No digit, and nothing that could be one.
+#[derive(Clone, Debug)]
+pub struct CallSummary {
+    /// The handle.
+    pub call: CallHandle,
+    /// The Call-IDs of its legs, lossily as UTF-8.
+    pub call_ids: Vec<String>,
+    /// When its first message was seen.
+    pub since: Instant,
+    /// How many legs it has.
+    pub legs: u32,
+    /// How many media flows are followed for it.
+    pub flows: u32,
+    /// Whether it has been answered.
+    pub answered: bool,
+    /// The mask key while in SecureMode.
+    pub secured: Option<MaskKey>,
+}
