@@ -1,1 +1,29 @@
-//! Placeholder.
+//! What the tests have in common: telephony traffic as it is on real wires, faults of a wire, and two ways of reading what
+//! came out, both independent of the rooms under test.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`seed`] | repeatable chance |
+//! | [`frame`] | Ethernet, VLAN, IPv4, IPv6, UDP, fragments |
+//! | [`seen`] | the same, read: addresses, payloads, checksums |
+//! | [`sdp`] | offers and answers |
+//! | [`rtp`] | RTP streams, telephone-events, redundancy |
+//! | [`leg`] | a SIP dialog with its media |
+//! | [`scene`] | frames with their times: what goes over the wire |
+//! | [`faults`] | loss, duplication, reordering |
+//! | [`played`] | a scene sent through `replay`, and what came of it |
+//! | [`tshark`] | Wireshark's opinion |
+//! | [`corpus`] | captures and messages that nobody here made |
+#![forbid(unsafe_code)]
+
+pub mod corpus;
+pub mod faults;
+pub mod frame;
+pub mod leg;
+pub mod played;
+pub mod rtp;
+pub mod scene;
+pub mod sdp;
+pub mod seed;
+pub mod seen;
+pub mod tshark;

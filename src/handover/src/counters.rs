@@ -95,6 +95,10 @@ counters! {
 
     /// Calls that began.
     CallsBegun = "calls_begun",
+    /// Legs that began: dialogs, forks included, each on its wire and VLAN stack.
+    LegsBegun = "legs_begun",
+    /// Media flows that began to be followed: destinations announced or learned, not their later changes.
+    FlowsBegun = "flows_begun",
     /// Calls that ended.
     CallsEnded = "calls_ended",
     /// Calls dropped from the table because they were silent too long.
@@ -103,6 +107,8 @@ counters! {
     CallsEvicted = "calls_evicted",
     /// Calls that could not be followed because the table was full of calls with media or in SecureMode.
     CallsFull = "calls_full",
+    /// Legs that could not be followed because their call had too many.
+    LegsFull = "legs_full",
     /// Flows that could not be followed because the table or the call's share of it was full.
     FlowsFull = "flows_full",
     /// Destinations learned from where RTP came from.
@@ -127,6 +133,10 @@ counters! {
     LcoresBack = "lcores_back",
     /// Panics caught in an lcore: alarm. Ordinary packets pass, secured flows are silent.
     LcorePanics = "lcore_panics",
+    /// Panics caught in the control core, which was started again: alarm. No call is touched.
+    ControlPanics = "control_panics",
+    /// Connections to the admin socket that were closed: another user's, too many, too slow or too long a line.
+    ConsoleRefused = "console_refused",
     /// Port pairs whose link state was carried over.
     LinkCarried = "link_carried",
 }

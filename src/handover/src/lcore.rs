@@ -38,9 +38,10 @@ impl LcoreLink {
         }))
     }
 
-    /// Signalling lcore: sends an update, or gives it back when the ring is full.
-    pub fn send(&self, update: NumberedUpdate) -> Result<(), NumberedUpdate> {
-        self.0.updates.push(update)
+    /// Signalling lcore: sends an update. False when the ring is full: it is then to be sent again later.
+    #[must_use]
+    pub fn send(&self, update: NumberedUpdate) -> bool {
+        self.0.updates.push(update).is_ok()
     }
 
     /// Lcore: the next update to apply.

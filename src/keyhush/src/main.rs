@@ -1,1 +1,38 @@
-fn main() {}
+//! Keyhush: keeps the keys that a caller presses from the agent who listens.
+//!
+//! | file | what |
+//! |---|---|
+//! | `cli.rs` | the command line |
+//! | `exit.rs` | how the program ends |
+//! | `commands/` | one file a command |
+//! | `run/` | the live data path; only with the feature `dpdk` |
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod cli;
+mod commands;
+mod exit;
+#[cfg(feature = "dpdk")]
+mod run;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(given) => commands::run::run(&given),
+        Command::Check(given) => commands::check::run(&given),
+        Command::Calls(given) => commands::console::calls(&given),
+        Command::Secure(given) => commands::console::secure(&given),
+        Command::Stats(given) => commands::console::stats(&given),
+        #[cfg(feature = "test-hooks")]
+        Command::Hook(given) => commands::console::hook(&given),
+        Command::Replay(given) => commands::replay::run(&given),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}

@@ -1,1 +1,65 @@
-//! Placeholder.
+//! Takes the keys out of what leaves towards the agent, and reports them.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`stream`] | one media flow: what becomes of each packet |
+//! | `carries` | what a payload carries: event blocks, plainly or redundantly, or audio |
+//! | `events` | tells key presses from packets: retransmissions, segments, reordering (RFC 4733) |
+//! | [`silence`] | what a codec sends when nobody speaks (fail closed) |
+//! | [`sip`] | the keys in SIP bodies: INFO and KPML |
+//!
+//! Nothing here allocates, has a clock or keeps a digit longer than it must. What leaves never depends on the digit, and
+//! neither does what is returned.
+#![forbid(unsafe_code)]
+
+mod carries;
+mod events;
+pub mod silence;
+pub mod sip;
+pub mod stream;
+
+use core::fmt;
+
+use handover::{Counter, Instant, Transport};
+use secret::Digit;
+use tap::Released;
+
+pub use stream::{MediaStream, mask_stateless};
+
+/// One key press, as one transport told it. It goes out of scope sealed or wiped.
+pub struct Captured {
+    /// The key.
+    pub digit: Digit,
+    /// How it came.
+    pub transport: Transport,
+    /// When the key went down, as far as it can be told.
+    pub onset: Instant,
+}
+
+impl fmt::Debug for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captured").field("transport", &self.transport).field("onset", &self.onset).finish()
+    }
+}
+
+/// What becomes of a packet of a media flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Masked<'a> {
+    /// It leaves as it came.
+    Unchanged(Released<'a>),
+    /// It leaves changed, at the same length; the UDP checksum is the caller's to mend.
+    Changed(Released<'a>, ChangeKind),
+    /// RTCP, STUN, DTLS or a keep-alive: it leaves as it came and is nothing to record.
+    NotRtp,
+    /// It does not leave.
+    Drop(Counter),
+}
+
+/// How a packet was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ChangeKind {
+    /// Its telephone-events were replaced.
+    Event,
+    /// Its audio was replaced by silence.
+    Silence,
+}

@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The data path: classify → follow → mask → tap → verdict, generic over what holds a frame and where it goes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`outputs`] | [`Outputs`]: what the edge (DPDK, a replay, a test) does for the data path |
+//! | [`flow_table`] | the flows of one lcore, by open addressing |
+//! | [`secured`] | which flows are in SecureMode, for what cannot be looked up by port |
+//! | [`streams`] | the masker's state of the secured streams that an lcore sees |
+//! | [`lcore`] | [`Lcore`]: what one poll-mode core does with a burst |
+//! | [`signalling`] | [`Signalling`]: the owner of the call table; holds SIP until every lcore knows |
+//! | [`peers`] | the signalling lcore's view of the lcores: numbers, acknowledgements, heartbeats |
+//! | [`reassembly`] | SIP in IP fragments, bounded |
+//! | [`sip_peers`] | whose fragments are SIP |
+#![forbid(unsafe_code)]
+
+pub mod flow_table;
+pub mod lcore;
+pub mod outputs;
+pub mod peers;
+pub mod reassembly;
+pub mod secured;
+pub mod signalling;
+pub mod sip_peers;
+pub mod streams;
+
+pub use lcore::{Lcore, LcoreLimits};
+pub use outputs::{Arrival, ArrivalKind, Outputs, Report};
+pub use signalling::{Signalling, SignallingLimits};

@@ -1,1 +1,33 @@
-//! Placeholder.
+//! The box's TOML file as written → settings that are valid by construction.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`model`] | the settings as the rest of the program reads them |
+//! | [`device`] | the name of a port: a PCI address, or a virtual device with its arguments |
+//! | [`problem`] | what is wrong with a file: line, key, what was expected, the remedy |
+//! | `document` | TOML with line numbers; typed reading of one table |
+//! | `parse` | table by table; then what no table can know alone |
+//! | `eal` | the arguments of DPDK's environment layer |
+//! | `pool` | how many packet buffers there must be (DESIGN section 4, invariant 6) |
+//!
+//! Reading never stops at the first problem: an engineer sees everything that is wrong with a file at once.
+#![forbid(unsafe_code)]
+
+pub mod device;
+pub mod model;
+pub mod problem;
+
+mod document;
+mod eal;
+mod parse;
+mod pool;
+
+pub use device::Device;
+pub use model::{
+    Admin, Calls, EalSettings, Idle, LcoreSettings, MaskKey, Pool, SecureMode, Settings, Sip, Wire,
+};
+pub use pool::PoolNeed;
+pub use problem::{LoadError, Problem, Problems};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+# Keyhush. `make` alone says what there is to make; README.md says the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Where rustup puts cargo, also in a shell that was open before rustup came.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+# Cargo's build directory, wherever it is.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
+LIVE_PACKAGES := baresip-core ethtool iproute2 sip-tester tshark util-linux
+BENCH_PACKAGES := dpdk-dev
+
+.PHONY: help
+help: ## Say what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.PHONY: demo
+demo: rust build-packages live-packages ## Let two telephones call each other through Keyhush and key a card number
+	cargo build --locked --release -p keyhush -p keyhush-tests --bin keyhush --bin demo
+	@$(TARGET)/release/demo
+
+.PHONY: test
+test: rust build-packages live-packages ## Run every test
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features $(HOOKS) -- -D warnings
+	cargo clippy --locked -p keyhush-tests --test live -- -D warnings
+	# Without DPDK nothing may look for it.
+	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
+	cargo build --locked -p keyhush --features $(HOOKS)
+	cargo test --locked --workspace --features $(HOOKS)
+	$(LIVE)
+
+.PHONY: test-long
+test-long: test $(TARGET)/tools/bin/cargo-deny ## Run every test, longer, and the policy for dependencies
+	$(TARGET)/tools/bin/cargo-deny --locked --all-features check bans licenses sources
+	PROPTEST_CASES=20000 cargo test --locked --workspace --features $(HOOKS)
+	KEYHUSH_LIVE_CALLS=6000 $(LIVE)
+
+# What `test` and `test-long` have in common: a binary that tests may make fail, and the tests with real telephones, one
+# after the other.
+HOOKS := keyhush/test-hooks
+LIVE = cargo test --locked -p keyhush-tests --test live -- --test-threads=1
+
+.PHONY: bench
+bench: rust build-packages ## Measure the pipeline beside DPDK's testpmd
+	@tests/install-packages $(BENCH_PACKAGES)
+	cargo run --locked --release -p keyhush-perf
+
+.PHONY: lint
+lint: rust build-packages ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --features $(HOOKS) -- -D warnings
+	cargo clippy --locked -p keyhush-tests --test live -- -D warnings
+
+.PHONY: fmt
+fmt: rust ## Format the code
+	cargo fmt --all
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf $(TARGET)
+
+$(TARGET)/tools/bin/cargo-deny: | rust build-packages
+	cargo install --locked cargo-deny --root $(TARGET)/tools
+
+.PHONY: build-packages
+build-packages: rust
+	@tests/install-packages $(BUILD_PACKAGES)
+
+.PHONY: live-packages
+live-packages: rust
+	@tests/install-packages $(LIVE_PACKAGES)
+
+.PHONY: rust
+rust:
+	@if ! command -v cargo >/dev/null; then \
+		echo "Rust is needed, by rustup. As the user who builds:"; \
+		echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"; \
+		exit 1; \
+	elif ! cargo --version >/dev/null 2>&1; then \
+		echo "The toolchain of rust-toolchain.toml is needed: rustup toolchain install"; \
+		exit 1; \
+	fi >&2

@@ -1,0 +1,223 @@
+//! The call table: what is asked of it, and SecureMode.
+
+use std::collections::{BTreeSet, HashMap};
+
+use handover::{CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal, Side};
+
+use crate::claims::Flows;
+use crate::fingerprint::{Fingerprint, Seed};
+use crate::table::Table;
+use crate::{Limits, SecureDefault};
+
+/// The calls of all wires, their legs and their media flows.
+///
+/// Whoever changes something gets the changes of the flow tables appended to `changes`; together they are always
+/// what [`Calls::flows`] says.
+#[derive(Debug)]
+pub struct Calls {
+    pub(crate) limits: Limits,
+    pub(crate) secure_default: SecureDefault,
+    pub(crate) seed: Seed,
+    pub(crate) table: Table,
+    /// Every Call-ID of a leg or subscription, and the slot of its call.
+    pub(crate) index: HashMap<Fingerprint, u32, Seed>,
+    pub(crate) flows: Flows,
+    /// The calls in the order in which something is due: time, slot, generation.
+    pub(crate) deadlines: BTreeSet<(Instant, u32, u32)>,
+    /// The calls that are not in SecureMode, those that were heard of longest ago first.
+    pub(crate) idle: BTreeSet<(Instant, u32)>,
+    pub(crate) in_secure_mode: BTreeSet<u32>,
+    /// The name of the next claim or description.
+    pub(crate) next_stamp: u64,
+    counts: Vec<(Counter, u64)>,
+}
+
+impl Calls {
+    /// An empty table. The seed keys its hashes: it should be random, or fixed where a run is to be repeated.
+    pub fn new(limits: Limits, secure: SecureDefault, hash_seed: u64) -> Self {
+        let seed = Seed(hash_seed);
+        Calls {
+            limits,
+            secure_default: secure,
+            seed,
+            table: Table::default(),
+            index: HashMap::with_hasher(seed),
+            flows: Flows::new(seed),
+            deadlines: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            in_secure_mode: BTreeSet::new(),
+            next_stamp: 0,
+            counts: Vec::new(),
+        }
+    }
+
+    /// Media of the call was seen: it is neither evicted nor forgotten while it goes on. Stale handles are ignored.
+    pub fn media_seen(&mut self, now: Instant, call: CallHandle) {
+        if let Some(slot) = self.table.slot_of(call) {
+            if let Some(call) = self.table.get_mut(slot) {
+                call.last_media = call.last_media.max(Some(now));
+            }
+            self.rank(slot);
+        }
+    }
+
+    /// The call with that Call-ID, be it a leg's or a subscription's.
+    pub fn find(&self, call_id: &[u8]) -> Option<CallHandle> {
+        self.index.get(&self.seed.of(call_id)).map(|&slot| self.table.handle(slot))
+    }
+
+    /// Puts a call into SecureMode, or gives it another mask key.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchCall`] where the handle is stale, [`Refusal::Encrypted`] where media towards the customer
+    /// side is encrypted.
+    pub fn secure(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        mask_key: MaskKey,
+        changes: &mut Vec<FlowUpdate>,
+    ) -> Result<(), Refusal> {
+        let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
+        if self.table.get(slot).is_some_and(|call| call.is_encrypted()) {
+            return Err(Refusal::Encrypted);
+        }
+        self.set_secured(slot, Some(mask_key));
+        self.schedule(now, slot);
+        self.settle(changes);
+        Ok(())
+    }
+
+    /// Ends a call's SecureMode.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchCall`] where the handle is stale.
+    pub fn release(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        changes: &mut Vec<FlowUpdate>,
+    ) -> Result<(), Refusal> {
+        let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
+        self.set_secured(slot, None);
+        self.schedule(now, slot);
+        self.settle(changes);
+        Ok(())
+    }
+
+    /// Silences the secured flows of a call in SecureMode (fail closed), or masks their keys again. Its new flows
+    /// follow suit. Other calls, and stale handles, are left alone.
+    pub fn silence(&mut self, call: CallHandle, silent: bool, changes: &mut Vec<FlowUpdate>) {
+        let Some(slot) = self.table.slot_of(call) else { return };
+        if let Some(call) = self.table.get_mut(slot).filter(|call| call.secured.is_some()) {
+            call.silent = silent;
+            call.destinations.iter().for_each(|destination| self.flows.touch(destination.key));
+        }
+        self.settle(changes);
+    }
+
+    /// The calls in SecureMode.
+    pub fn secured(&self) -> impl Iterator<Item = CallHandle> + '_ {
+        self.in_secure_mode.iter().map(|&slot| self.table.handle(slot))
+    }
+
+    /// How many calls are in SecureMode.
+    pub fn secured_count(&self) -> usize {
+        self.in_secure_mode.len()
+    }
+
+    /// Whether that call is in SecureMode; a stale handle's is not.
+    pub fn is_secured(&self, call: CallHandle) -> bool {
+        self.table.slot_of(call).is_some_and(|slot| self.in_secure_mode.contains(&slot))
+    }
+
+    /// The calls for the console, lingering ones left out.
+    pub fn list(&self, at_most: usize) -> Vec<CallSummary> {
+        let calls = self.table.iter().filter(|(_, call)| !call.has_ended());
+        calls
+            .take(at_most)
+            .map(|(slot, call)| {
+                let mut call_ids: Vec<String> = Vec::new();
+                for leg in &call.legs {
+                    let name = String::from_utf8_lossy(&leg.name);
+                    if !call_ids.iter().any(|known| *known == name) {
+                        call_ids.push(name.into_owned());
+                    }
+                }
+                let many = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+                CallSummary {
+                    call: self.table.handle(slot),
+                    call_ids,
+                    since: call.since,
+                    legs: many(call.legs.len()),
+                    flows: many(call.destinations.len()),
+                    answered: call.answered,
+                    secured: call.secured,
+                }
+            })
+            .collect()
+    }
+
+    /// How many calls are in the table, lingering ones included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All flows, as the changes so far have made them.
+    pub fn flows(&self) -> impl Iterator<Item = Flow> + '_ {
+        self.flows.installed()
+    }
+
+    /// What happened since the last asking.
+    pub fn take_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + '_ {
+        self.counts.drain(..)
+    }
+
+    pub(crate) fn count(&mut self, counter: Counter) {
+        match self.counts.iter_mut().find(|(known, _)| *known == counter) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((counter, 1)),
+        }
+    }
+
+    pub(crate) fn stamp(&mut self) -> u64 {
+        self.next_stamp += 1;
+        self.next_stamp
+    }
+
+    /// Enters or leaves SecureMode. The caller schedules and settles.
+    pub(crate) fn set_secured(&mut self, slot: u32, secured: Option<MaskKey>) {
+        let Some(call) = self.table.get_mut(slot) else { return };
+        call.secured = secured;
+        call.silent &= secured.is_some();
+        for destination in &call.destinations {
+            self.flows.secure(destination.key, destination.stamp, secured.is_some());
+        }
+        if secured.is_some() {
+            self.in_secure_mode.insert(slot);
+        } else {
+            self.in_secure_mode.remove(&slot);
+        }
+    }
+
+    /// Tells what has changed of the flows.
+    pub(crate) fn settle(&mut self, changes: &mut Vec<FlowUpdate>) {
+        self.flows.settle(&self.table, changes);
+    }
+
+    /// How many flows there may be for a call: the last sixteenth is kept for those in SecureMode.
+    pub(crate) fn flows_allowed(&self, secured: bool) -> usize {
+        if secured { self.limits.flows } else { self.limits.flows - self.limits.flows / 16 }
+    }
+
+    /// Whether a flow may be claimed: it is known, or there is room for it.
+    pub(crate) fn has_room(&self, key: &handover::FlowKey, secured: bool) -> bool {
+        self.flows.contains(key)
+            || self.flows.len() < self.flows_allowed(secured && key.from == Side::Carrier)
+    }
+}

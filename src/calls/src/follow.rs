@@ -1,0 +1,327 @@
+//! What a SIP message does to calls and legs.
+
+use core::hash::BuildHasher;
+
+use handover::{CallHandle, Counter, Endpoint, FlowUpdate, Instant, MaskKey, Side, VlanStack, WireId};
+use wire::sip::{Message, Method, StartLine};
+
+use crate::call::{Call, SUBSCRIPTIONS, Subscription};
+use crate::fingerprint::{Fingerprint, Seed};
+use crate::leg::{Leg, Said, Scope};
+use crate::media::Description;
+use crate::recent::{Recent, Seen};
+use crate::{Calls, SecureDefault};
+
+/// How much of a Call-ID is kept to be shown.
+const SHOWN: usize = 256;
+/// The shortest session interval there is, in seconds (RFC 4028 section 4).
+const SHORTEST_SESSION: u32 = 90;
+
+/// A SIP message with where and when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// When it came.
+    pub now: Instant,
+    /// On which wire.
+    pub wire: WireId,
+    /// On which side of it.
+    pub from: Side,
+    /// With which VLAN tags.
+    pub vlan: VlanStack,
+    /// Who sent the datagram.
+    pub source: Endpoint,
+    /// Whither it goes.
+    pub destination: Endpoint,
+    /// The message.
+    pub message: &'a Message<'a>,
+}
+
+/// What a message was found to belong to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Followed {
+    /// Its call, if it is of one that is followed.
+    pub call: Option<CallHandle>,
+    /// The call's mask key while it is in SecureMode, as after this message.
+    pub secured: Option<MaskKey>,
+    /// Whether keys in it count: it is not a request that was seen before, sent again or on another wire or VLAN.
+    pub fresh: bool,
+}
+
+/// A message as the call table sees it.
+struct Read<'a> {
+    now: Instant,
+    scope: Scope,
+    side: Side,
+    message: &'a Message<'a>,
+    method: Method<'a>,
+    cseq: u32,
+    /// The status code of a response.
+    code: Option<u16>,
+    call_id: Fingerprint,
+    from: Fingerprint,
+    to: Fingerprint,
+    branch: Fingerprint,
+}
+
+impl<'a> Read<'a> {
+    fn new(arrival: &Arrival<'a>, seed: Seed) -> Self {
+        let message = arrival.message;
+        let (cseq, method) = message.cseq();
+        Read {
+            now: arrival.now,
+            scope: Scope { wire: arrival.wire, vlan: arrival.vlan },
+            side: arrival.from,
+            message,
+            method,
+            cseq,
+            code: match message.start_line() {
+                StartLine::Request { .. } => None,
+                StartLine::Response { code } => Some(code),
+            },
+            call_id: seed.of(message.call_id()),
+            from: seed.of_tag(message.from_tag()),
+            to: seed.of_tag(message.to_tag()),
+            branch: seed.of_tag(message.via_branch()),
+        }
+    }
+
+    fn is_request(&self, method: Method<'_>) -> bool {
+        self.code.is_none() && self.method == method
+    }
+
+    /// Whether it may make a dialog: an INVITE without To tag.
+    fn is_initial(&self) -> bool {
+        self.is_request(Method::Invite) && self.to == Fingerprint::default()
+    }
+
+    fn seen(&self, seed: Seed) -> Seen {
+        let method = self.method.as_bytes();
+        Seen {
+            scope: self.scope,
+            transaction: seed.hash_one((self.call_id, self.cseq, method, self.branch)),
+            request: seed.hash_one((self.call_id, self.cseq, method, self.from)),
+            at: self.now,
+        }
+    }
+
+    /// Its SDP, where it may be an offer or an answer: RFC 3264 with RFC 3261, 3262 and 3311. In other messages, and
+    /// in failures, SDP tells what somebody could do.
+    fn description(&self) -> Option<Description> {
+        let carries = matches!(self.method, Method::Invite | Method::Ack | Method::Prack | Method::Update);
+        let agrees = self.code.is_none_or(|code| (101..300).contains(&code));
+        (carries && agrees).then(|| Description::of(self.message)).flatten()
+    }
+}
+
+impl Calls {
+    /// Follows one SIP message. The changes of the flow tables are appended to `changes`; they must be in force
+    /// before the message leaves.
+    pub fn handle(&mut self, arrival: &Arrival<'_>, changes: &mut Vec<FlowUpdate>) -> Followed {
+        let read = Read::new(arrival, self.seed);
+        let nothing = Followed { call: None, secured: None, fresh: true };
+        let Some(slot) = self.locate(&read) else {
+            self.settle(changes);
+            return nothing;
+        };
+        let fresh = self.follow(slot, &read);
+        self.schedule(read.now, slot);
+        self.settle(changes);
+        let Some(call) = self.table.get(slot) else { return nothing };
+        Followed { call: Some(self.table.handle(slot)), secured: call.secured, fresh }
+    }
+
+    /// The slot of the message's call, which begins with an INVITE.
+    fn locate(&mut self, read: &Read<'_>) -> Option<u32> {
+        let known = self.index.get(&read.call_id).copied();
+        if read.is_request(Method::Invite) {
+            return self.invited(read, known);
+        }
+        known.or_else(|| self.subscribed(read))
+    }
+
+    fn invited(&mut self, read: &Read<'_>, known: Option<u32>) -> Option<u32> {
+        let replaced = self.replaced(read);
+        let replaced_call = replaced.and_then(|slot| self.table.get(slot));
+        let inherited = replaced_call.and_then(|call| call.secured);
+        if let Some(slot) = known {
+            // It is a call already: only SecureMode is passed on.
+            if inherited.is_some() && self.table.get(slot).is_some_and(|call| call.secured.is_none()) {
+                self.set_secured(slot, inherited);
+            }
+            return Some(slot);
+        }
+        let joins = replaced_call
+            .is_some_and(|call| call.legs.len() < self.limits.legs_per_call || call.spare_leg().is_some());
+        if joins { replaced } else { self.begin(read.now, inherited) }
+    }
+
+    /// The call of the dialog that an INVITE replaces (RFC 3891 section 3). A tag of `0` stands for none.
+    fn replaced(&self, read: &Read<'_>) -> Option<u32> {
+        let replaces = read.message.replaces()?;
+        let call_id = self.seed.of(replaces.call_id);
+        let slot = *self.index.get(&call_id)?;
+        let tag = |tag: &[u8]| self.seed.of_tag(Some(tag).filter(|tag| *tag != b"0"));
+        let (one, two) = (tag(replaces.to_tag), tag(replaces.from_tag));
+        let legs = &self.table.get(slot)?.legs;
+        legs.iter().any(|leg| leg.call_id == call_id && leg.has_dialog(one, two)).then_some(slot)
+    }
+
+    /// A new call.
+    fn begin(&mut self, now: Instant, inherited: Option<MaskKey>) -> Option<u32> {
+        if !self.make_room(now) {
+            return None;
+        }
+        let secured = inherited.or(match self.secure_default {
+            SecureDefault::Always(mask_key) => Some(mask_key),
+            SecureDefault::Never => None,
+        });
+        let slot = self.table.insert(Call::new(now, None))?;
+        self.set_secured(slot, secured);
+        self.count(Counter::CallsBegun);
+        Some(slot)
+    }
+
+    /// The call whose keys a subscription reports (RFC 4730 section 4.1). Call-IDs are unique, so the tags that may
+    /// stand beside it add nothing.
+    fn subscribed(&mut self, read: &Read<'_>) -> Option<u32> {
+        if read.code.is_some() || !matches!(read.method, Method::Subscribe | Method::Notify) {
+            return None;
+        }
+        let event = read.message.event().filter(|event| event.is("kpml"))?;
+        let call_id = unescaped(event.parameter("call-id")?);
+        let slot = *self.index.get(&self.seed.of(&call_id))?;
+        let call = self.table.get_mut(slot)?;
+        if call.subscriptions.len() >= SUBSCRIPTIONS {
+            let gone = call.subscriptions.remove(0).call_id;
+            if !call.has_call_id(gone) {
+                self.index.remove(&gone);
+            }
+        }
+        call.subscriptions.push(Subscription { call_id: read.call_id, recent: Recent::default() });
+        self.index.insert(read.call_id, slot);
+        Some(slot)
+    }
+
+    /// Lets a message take effect on its call. Says whether it is fresh.
+    fn follow(&mut self, slot: u32, read: &Read<'_>) -> bool {
+        let leg = self.leg_of(slot, read);
+        let Some(call) = self.table.get_mut(slot) else { return true };
+        call.last_sip = call.last_sip.max(read.now);
+        let fresh = read.code.is_some() || is_fresh(call, leg.map(|(leg, _)| leg), read, self.seed);
+        let Some((leg, exact)) = leg else { return fresh };
+        if exact && let Some(leg) = call.leg_mut(leg) {
+            match read.code {
+                None => requested(leg, read),
+                Some(code) => responded(leg, read, code),
+            }
+            if read.method == Method::Invite && read.code.is_some_and(|code| (200..300).contains(&code)) {
+                call.answered = true;
+            }
+        }
+        if read.code.is_some_and(|code| code >= 300) && call.leg(leg).is_some_and(|leg| withdraws(leg, read))
+        {
+            self.refused(slot, leg, read.side.opposite(), read.from, read.cseq);
+        }
+        if let Some(description) = read.description() {
+            let in_request = read.code.is_none();
+            let tag = if in_request { read.from } else { read.to };
+            let said = Said { side: read.side, tag, in_request, cseq: read.cseq, description: &description };
+            self.announced(slot, leg, &said);
+        }
+        fresh
+    }
+
+    /// The leg of a message, and whether its tags are the leg's. The first message that is seen of a dialog makes
+    /// one, unless it is of a subscription.
+    fn leg_of(&mut self, slot: u32, read: &Read<'_>) -> Option<(u32, bool)> {
+        let call = self.table.get(slot)?;
+        let found = call.leg_of(read.scope, read.call_id, read.from, read.to);
+        let invites = read.is_request(Method::Invite);
+        if found.is_some_and(|(_, exact)| exact || !invites) {
+            return found;
+        }
+        let subscribed = call.subscriptions.iter().any(|subscription| subscription.call_id == read.call_id);
+        if subscribed && !invites {
+            return None;
+        }
+        if call.legs.len() >= self.limits.legs_per_call.max(1) {
+            let Some(spare) = call.spare_leg() else {
+                self.count(Counter::LegsFull);
+                return found;
+            };
+            self.remove_leg(slot, spare);
+        }
+        let name = read.message.call_id();
+        let name = name.get(..SHOWN).unwrap_or(name);
+        let id = self.table.get_mut(slot)?.add_leg(read.scope, read.call_id, name, read.from);
+        self.index.insert(read.call_id, slot);
+        Some((id, true))
+    }
+}
+
+/// Whether a request is new to its call; it is remembered where it belongs.
+fn is_fresh(call: &mut Call, leg: Option<u32>, read: &Read<'_>, seed: Seed) -> bool {
+    let seen = read.seen(seed);
+    let fresh = !call.knows(&seen);
+    let recent = match leg {
+        Some(leg) => call.leg_mut(leg).map(|leg| &mut leg.recent),
+        None => call
+            .subscriptions
+            .iter_mut()
+            .find(|subscription| subscription.call_id == read.call_id)
+            .map(|subscription| &mut subscription.recent),
+    };
+    if let Some(recent) = recent {
+        recent.remember(seen);
+    }
+    fresh
+}
+
+fn requested(leg: &mut Leg, read: &Read<'_>) {
+    match read.method {
+        // The first INVITE that is seen of a leg counts as its first, whatever went before.
+        Method::Invite => leg.invited(read.branch, read.cseq, read.is_initial() || !leg.has_lived()),
+        Method::Cancel => leg.cancelled(read.now, read.branch, read.cseq),
+        Method::Bye => leg.closing(read.now, leg.other(read.from, read.to)),
+        _ => {}
+    }
+}
+
+fn responded(leg: &mut Leg, read: &Read<'_>, code: u16) {
+    let other = leg.other(read.from, read.to);
+    match (read.method, code) {
+        (Method::Invite, 101..=199) if read.to != Fingerprint::default() => leg.rung(other),
+        (Method::Invite, 200..=299) if leg.answered(other, read.cseq) => refreshed(leg, read),
+        (Method::Invite, 300..) => leg.failed(read.now, read.branch, read.cseq),
+        (Method::Update, 200..=299) => refreshed(leg, read),
+        (Method::Bye, 200..) => leg.closed(read.now, other, code),
+        _ => {}
+    }
+}
+
+/// Whether the offer in a request is off when it is refused. That of a first INVITE goes on with its other forks.
+fn withdraws(leg: &Leg, read: &Read<'_>) -> bool {
+    match read.method {
+        Method::Invite => leg.is_reinvite(read.branch, read.cseq),
+        Method::Prack | Method::Update => true,
+        _ => false,
+    }
+}
+
+/// A session that names its interval ends half as long again after the last refresh, so that a late one is not
+/// missed (RFC 4028 section 10).
+fn refreshed(leg: &mut Leg, read: &Read<'_>) {
+    let interval = read.message.session_expires().map(|seconds| seconds.max(SHORTEST_SESSION));
+    leg.session =
+        interval.map(|seconds| read.now + core::time::Duration::from_secs(u64::from(seconds) * 3 / 2));
+}
+
+/// A quoted string's content without its escapes (RFC 3261 section 25.1).
+fn unescaped(content: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(content.len());
+    let mut bytes = content.iter();
+    while let Some(&byte) = bytes.next() {
+        plain.extend(if byte == b'\\' { bytes.next().copied() } else { Some(byte) });
+    }
+    plain
+}

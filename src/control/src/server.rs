@@ -1,0 +1,376 @@
+//! The loop. Each turn empties the press ring first; nothing in it waits but the poll itself.
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::net::UnixListener as StdListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use handover::{Answer, Command, Counter, Counters, Instant, Request};
+use mio::net::{UnixListener, UnixStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::Config;
+use crate::connection::{Connection, Step};
+use crate::presses::Presses;
+use crate::protocol::{Ask, CallLine, CounterLine, ErrorCode, Reply, RingLine, mask_key};
+use crate::socket::{SocketPath, may_speak};
+
+const LISTENER: Token = Token(0);
+const WAKER: Token = Token(1);
+/// The first number of a connection. Numbers are never used twice, so that a late event finds nobody.
+const FIRST_CONNECTION: usize = 2;
+
+/// How long the loop sleeps with nothing to do. The lcores do not wake it: that would cost them a system call.
+const TICK: Duration = Duration::from_millis(50);
+/// The same while the signalling lcore is being asked.
+const ASKING_TICK: Duration = Duration::from_millis(1);
+/// Connections accepted, and requests of one client answered, before the others have their turn.
+const SHARE_OF_TURN: usize = 16;
+/// Characters of a Call-ID that are shown. Real ones have fewer than 100.
+const CALL_ID_SHOWN: usize = 256;
+
+/// What outlives a panic of the loop.
+pub(crate) struct Ground {
+    config: Config,
+    poll: Poll,
+    listener: UnixListener,
+    counters: Counters,
+    stop: Arc<AtomicBool>,
+    next_connection: usize,
+    next_token: u64,
+    _path: SocketPath,
+}
+
+impl Ground {
+    pub(crate) fn new(
+        config: Config,
+        listener: StdListener,
+        path: SocketPath,
+        counters: Counters,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<(Self, Arc<Waker>)> {
+        let poll = Poll::new()?;
+        let mut listener = UnixListener::from_std(listener);
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let ground = Ground {
+            config,
+            poll,
+            listener,
+            counters,
+            stop,
+            next_connection: FIRST_CONNECTION,
+            next_token: 1,
+            _path: path,
+        };
+        Ok((ground, waker))
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// Whether somebody waits to be accepted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accept {
+    /// Nobody, until the system says otherwise.
+    Nobody,
+    /// Perhaps; the next turn tries.
+    Now,
+    /// Somebody whom the system did not let us accept; the next tick tries.
+    Later,
+}
+
+/// What a panic of the loop ends.
+pub(crate) struct Server<'g> {
+    ground: &'g mut Ground,
+    connections: BTreeMap<usize, Connection>,
+    /// The connections of the requests that the signalling lcore is asked, by token.
+    asked: BTreeMap<u64, usize>,
+    /// Connections that used up their share of the turn.
+    again: Vec<usize>,
+    accept: Accept,
+    presses: Presses,
+}
+
+impl<'g> Server<'g> {
+    pub(crate) fn new(ground: &'g mut Ground) -> Self {
+        let presses = Presses::new(ground.config.limits.calls);
+        Server {
+            ground,
+            connections: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            again: Vec::new(),
+            accept: Accept::Now,
+            presses,
+        }
+    }
+
+    /// Serves until it is told to stop.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(64);
+        while !self.ground.is_stopped() {
+            let timeout = if self.accept == Accept::Now || !self.again.is_empty() {
+                Duration::ZERO
+            } else if self.asked.is_empty() {
+                TICK
+            } else {
+                ASKING_TICK
+            };
+            match self.ground.poll.poll(&mut events, Some(timeout)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            let now = (self.ground.config.clock)();
+            self.presses.empty(now, &self.ground.config.presses, &self.ground.config.pad);
+            self.take_answers(now);
+            for number in std::mem::take(&mut self.again) {
+                self.serve(now, number);
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => self.accept = Accept::Now,
+                    WAKER => {}
+                    Token(number) => self.serve(now, number),
+                }
+            }
+            if self.accept != Accept::Nobody {
+                self.accept(now);
+            }
+            self.expire(now);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..SHARE_OF_TURN {
+            match self.ground.listener.accept() {
+                Ok((stream, _)) => self.welcome(now, stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.accept = Accept::Nobody;
+                    return;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.accept = Accept::Later;
+                    return;
+                }
+            }
+        }
+        self.accept = Accept::Now;
+    }
+
+    fn welcome(&mut self, now: Instant, mut stream: UnixStream) {
+        if !may_speak(&stream) {
+            self.ground.counters.count(Counter::ConsoleRefused);
+            let reply = Reply::error(ErrorCode::Forbidden, "only the socket's owner and root may ask");
+            if let Ok(line) = serde_json::to_vec(&reply) {
+                // A socket that cannot take one short line at once is no loss.
+                let _ = stream.write(&[line.as_slice(), b"\n"].concat());
+            }
+            return;
+        }
+        while self.connections.len() >= self.ground.config.limits.connections.max(1) {
+            // Idle ones first, of those the one that has been longest.
+            let rank = |(_, other): &(&usize, &Connection)| (!other.is_idle(), other.since);
+            let Some(number) = self.connections.iter().min_by_key(rank).map(|(number, _)| *number) else {
+                break;
+            };
+            self.refuse(number);
+        }
+        let number = self.ground.next_connection;
+        self.ground.next_connection += 1;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.ground.poll.registry().register(&mut stream, Token(number), interest).is_ok() {
+            self.connections.insert(number, Connection::new(stream, now));
+        }
+    }
+
+    /// Closes a connection that costs too much.
+    fn refuse(&mut self, number: usize) {
+        self.ground.counters.count(Counter::ConsoleRefused);
+        self.close(number);
+    }
+
+    fn close(&mut self, number: usize) {
+        // Dropping the stream closes it, and with that its registration ends.
+        if let Some((token, _)) = self.connections.remove(&number).and_then(|connection| connection.asked) {
+            self.asked.remove(&token);
+        }
+    }
+
+    /// Sends and reads what can be without waiting, and answers.
+    fn serve(&mut self, now: Instant, number: usize) {
+        for _ in 0..SHARE_OF_TURN {
+            let Some(connection) = self.connections.get_mut(&number) else { return };
+            match connection.step(now, self.ground.config.limits.line) {
+                Step::Wait => return,
+                Step::Close => return self.close(number),
+                Step::TooLong => {
+                    let most = self.ground.config.limits.line;
+                    let message = format!("a request has at most {most} bytes");
+                    connection.answer(now, &Reply::error(ErrorCode::TooLong, message));
+                    connection.close_after_answer();
+                    self.ground.counters.count(Counter::ConsoleRefused);
+                }
+                Step::Request(line) => {
+                    if let Some(reply) = self.request(now, number, &line)
+                        && let Some(connection) = self.connections.get_mut(&number)
+                    {
+                        connection.answer(now, &reply);
+                    }
+                }
+            }
+        }
+        self.again.push(number);
+    }
+
+    /// The answer to a request, or none yet where the signalling lcore has to be asked.
+    fn request(&mut self, now: Instant, number: usize, line: &[u8]) -> Option<Reply> {
+        let ask = match serde_json::from_slice(line) {
+            Ok(ask) => ask,
+            Err(error) => {
+                return Some(Reply::error(ErrorCode::NotUnderstood, format!("no request: {error}")));
+            }
+        };
+        let command = match ask {
+            Ask::Stats {} => return Some(self.stats()),
+            Ask::Calls {} => Command::Calls,
+            Ask::Release { call_id } => Command::Release { call_id: call_id.into_bytes() },
+            Ask::Secure { call_id, mask_key: None } => {
+                Command::Secure { call_id: call_id.into_bytes(), mask_key: None }
+            }
+            Ask::Secure { call_id, mask_key: Some(key) } => match mask_key(key) {
+                Some(key) => Command::Secure { call_id: call_id.into_bytes(), mask_key: Some(key) },
+                None => {
+                    return Some(Reply::error(ErrorCode::NotUnderstood, "mask_key is \"#\", \"0\" or \"1\""));
+                }
+            },
+            #[cfg(feature = "test-hooks")]
+            Ask::Hook { lcore, action } => return Some(self.hook(lcore, action)),
+        };
+        let token = self.ground.next_token;
+        self.ground.next_token += 1;
+        if self.ground.config.requests.push(Request { token, command }).is_err() {
+            return Some(Reply::from(handover::Refusal::Busy));
+        }
+        if let Some(connection) = self.connections.get_mut(&number) {
+            connection.asked = Some((token, now));
+            self.asked.insert(token, number);
+        }
+        None
+    }
+
+    #[cfg(feature = "test-hooks")]
+    fn hook(&self, lcore: usize, action: crate::protocol::HookAction) -> Reply {
+        use crate::hooks::{PANIC, RESUME, STALL};
+        use crate::protocol::HookAction;
+        let Some(hook) = self.ground.config.hooks.get(lcore) else {
+            let many = self.ground.config.hooks.len();
+            return Reply::error(ErrorCode::NoSuchLcore, format!("there are {many} lcores, numbered from 0"));
+        };
+        let value = match action {
+            HookAction::Stall => STALL,
+            HookAction::Panic => PANIC,
+            HookAction::Resume => RESUME,
+        };
+        hook.store(value, Ordering::Release);
+        Reply::Done {}
+    }
+
+    fn stats(&self) -> Reply {
+        let config = &self.ground.config;
+        let threads = || config.counters.iter().chain([&self.ground.counters]);
+        let counters = Counter::ALL
+            .iter()
+            .map(|&counter| CounterLine {
+                name: counter.name().to_owned(),
+                value: threads().fold(0, |sum, own| sum.wrapping_add(own.get(counter))),
+                help: counter.help().to_owned(),
+            })
+            .collect();
+        let rings = config
+            .gauges
+            .iter()
+            .map(|gauge| RingLine {
+                name: gauge.name.clone(),
+                depth: (gauge.depth)(),
+                capacity: gauge.capacity,
+            })
+            .collect();
+        Reply::Stats { counters, rings }
+    }
+
+    fn take_answers(&mut self, now: Instant) {
+        // No more than were there at the beginning: the ring's other end may be fast.
+        for _ in 0..self.ground.config.answers.capacity() {
+            let Some((token, answer)) = self.ground.config.answers.pop() else { return };
+            let Some(number) = self.asked.remove(&token) else { continue };
+            let reply = self.reply(now, answer);
+            if let Some(connection) = self.connections.get_mut(&number) {
+                connection.answer(now, &reply);
+                self.serve(now, number);
+            }
+        }
+    }
+
+    fn reply(&self, now: Instant, answer: Answer) -> Reply {
+        let (calls, more) = match answer {
+            Answer::Done { .. } => return Reply::Done {},
+            Answer::Refused(refusal) => return refusal.into(),
+            Answer::Calls { calls, more } => (calls, more),
+        };
+        let line = |call: handover::CallSummary| CallLine {
+            call_ids: call.call_ids.iter().map(|call_id| shown(call_id)).collect(),
+            age_s: now.since(call.since).as_secs(),
+            legs: call.legs,
+            flows: call.flows,
+            answered: call.answered,
+            secured: call.secured.map(|key| char::from(key.ascii())),
+            presses: self.presses.counts(call.call),
+        };
+        Reply::Calls { calls: calls.into_iter().map(line).collect(), more }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let limits = self.ground.config.limits;
+        let late = |since: Instant, patience: Duration| now.since(since) >= patience;
+        let unanswered: Vec<usize> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.asked.is_some_and(|(_, since)| late(since, limits.answer)))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in unanswered {
+            let Some(connection) = self.connections.get_mut(&number) else { continue };
+            if let Some((token, _)) = connection.asked {
+                self.asked.remove(&token);
+            }
+            let message =
+                "the signalling lcore does not answer; see lcores_lost and lcore_panics in `keyhush stats`";
+            connection.answer(now, &Reply::error(ErrorCode::NoAnswer, message));
+            self.serve(now, number);
+        }
+        let slow: Vec<usize> = self
+            .connections
+            .iter()
+            .filter(|(_, connection)| connection.asked.is_none() && late(connection.since, limits.patience))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in slow {
+            self.refuse(number);
+        }
+    }
+}
+
+/// A Call-ID as it is shown.
+fn shown(call_id: &str) -> String {
+    match call_id.char_indices().nth(CALL_ID_SHOWN) {
+        Some((end, _)) => format!("{}…", &call_id[..end]),
+        None => call_id.to_owned(),
+    }
+}

@@ -1,0 +1,218 @@
+//! The control core over a real Unix socket. The signalling lcore is played by a thread at the other end of the rings.
+
+mod hostile;
+mod ordinary;
+mod place;
+mod presses;
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use handover::rings::Ring;
+use handover::{
+    Answer, CallHandle, CallSummary, Command, Counters, Instant, MaskKey, Press, Refusal, Request,
+};
+use secret::Pad;
+
+use crate::client::Client;
+use crate::protocol::{Ask, Reply};
+use crate::{Config, Control, Gauge, Limits, start};
+
+static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
+
+/// A directory of its own, gone with the test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("keyhush-control-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory for the test");
+        Directory(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn pad() -> Pad {
+    Pad::new(|page| {
+        page.iter_mut().enumerate().for_each(|(at, byte)| *byte = (at * 37 % 251) as u8);
+        Ok(())
+    })
+    .expect("one page may be locked")
+}
+
+/// A control core with everything around it.
+struct House {
+    directory: Directory,
+    control: Option<Control>,
+    requests: Ring<Request>,
+    answers: Ring<(u64, Answer)>,
+    presses: Ring<Press>,
+    pad: Pad,
+    counters: [Counters; 2],
+    /// Milliseconds of the clock.
+    millis: Arc<AtomicU64>,
+    /// The clock panics once when this is set: a panic in the midst of the loop.
+    panic: Arc<AtomicBool>,
+    #[cfg(feature = "test-hooks")]
+    hooks: Arc<[std::sync::atomic::AtomicU8]>,
+}
+
+impl House {
+    fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    fn with(limits: Limits) -> Self {
+        let mut house = House {
+            directory: Directory::new(),
+            control: None,
+            requests: Ring::new(64),
+            answers: Ring::new(64),
+            presses: Ring::new(256),
+            pad: pad(),
+            counters: Default::default(),
+            millis: Arc::new(AtomicU64::new(60_000)),
+            panic: Arc::new(AtomicBool::new(false)),
+            #[cfg(feature = "test-hooks")]
+            hooks: Arc::from([0, 0].map(std::sync::atomic::AtomicU8::new)),
+        };
+        let (millis, panic) = (Arc::clone(&house.millis), Arc::clone(&house.panic));
+        let config = Config {
+            socket: house.socket(),
+            requests: house.requests.clone(),
+            answers: house.answers.clone(),
+            presses: house.presses.clone(),
+            pad: house.pad.clone(),
+            counters: house.counters.to_vec(),
+            gauges: vec![Gauge::new("presses", &house.presses), Gauge::new("requests", &house.requests)],
+            clock: Arc::new(move || {
+                assert!(!panic.swap(false, Ordering::Relaxed), "the test's own panic");
+                Instant::from_nanos(millis.load(Ordering::Relaxed) * 1_000_000)
+            }),
+            limits,
+            #[cfg(feature = "test-hooks")]
+            hooks: Arc::clone(&house.hooks),
+        };
+        house.control = Some(start(config).expect("the control core starts"));
+        house
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path("run/admin.sock")
+    }
+
+    fn client(&self) -> Client {
+        Client::connect(&self.socket()).expect("somebody listens")
+    }
+
+    fn ask(&self, ask: &Ask) -> Reply {
+        self.client().ask(ask).expect("an answer")
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        let Reply::Stats { counters, .. } = self.ask(&Ask::Stats {}) else { return u64::MAX };
+        counters.iter().find(|line| line.name == name).map_or(u64::MAX, |line| line.value)
+    }
+
+    /// Moves the clock on.
+    fn pass(&self, span: Duration) {
+        self.millis.fetch_add(span.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn stop(&mut self) {
+        self.control.take().expect("it runs").stop();
+    }
+
+    /// Somebody at the other end of the rings, until dropped.
+    fn signalling(&self) -> Signalling {
+        let (requests, answers) = (self.requests.clone(), self.answers.clone());
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                match requests.pop() {
+                    Some(Request { token, command }) => {
+                        answers.push((token, answer(command))).expect("room for an answer");
+                    }
+                    None => std::thread::park_timeout(Duration::from_micros(200)),
+                }
+            }
+        });
+        Signalling { stop, thread: Some(thread) }
+    }
+}
+
+struct Signalling {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Signalling {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+const CALL: CallHandle = CallHandle { slot: 3, generation: 1 };
+
+fn answer(command: Command) -> Answer {
+    let done = |call_id: &[u8]| match call_id {
+        b"good" => Answer::Done { call: CALL },
+        b"secret" => Answer::Refused(Refusal::Encrypted),
+        b"late" => Answer::Refused(Refusal::NotAcknowledged),
+        _ => Answer::Refused(Refusal::NoSuchCall),
+    };
+    match command {
+        Command::Calls => Answer::Calls { calls: vec![call()], more: 2 },
+        Command::Secure { call_id, mask_key } => match mask_key {
+            Some(MaskKey::One) => Answer::Refused(Refusal::Busy),
+            _ => done(&call_id),
+        },
+        Command::Release { call_id } => done(&call_id),
+    }
+}
+
+fn call() -> CallSummary {
+    CallSummary {
+        call: CALL,
+        call_ids: vec!["good".into(), "x".repeat(1000)],
+        since: Instant::from_nanos(50_000_000_000),
+        legs: 2,
+        flows: 4,
+        answered: true,
+        secured: Some(MaskKey::Pound),
+    }
+}
+
+/// Waits for something that another thread does; it takes milliseconds.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..2_000 {
+        if holds() {
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    assert!(holds(), "{what}");
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}

@@ -1,0 +1,6 @@
+//! One file a command.
+
+pub(crate) mod check;
+pub(crate) mod console;
+pub(crate) mod replay;
+pub(crate) mod run;

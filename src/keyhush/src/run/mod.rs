@@ -1,0 +1,280 @@
+//! `keyhush run`: the settings' wires, lcores and rings, joined and set going. Wiring, no logic.
+//!
+//! | file | what |
+//! |---|---|
+//! | `ports.rs` | devices → started ports and their queues |
+//! | `edge.rs` | what an lcore sends through |
+//! | `poll.rs` | the loop of an lcore |
+//! | `link.rs` | carrying the link across a wire |
+//! | `hooks.rs` | what a test may do to an lcore |
+
+mod edge;
+mod hooks;
+mod link;
+mod poll;
+mod ports;
+
+use core::fmt;
+use core::time::Duration;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use calls::{Calls, SecureDefault};
+use control::{Control, Gauge};
+use handover::rings::Ring;
+use handover::{Counters, Instant, LcoreLink, MaskKey, Press, Request, WireId};
+use nic::{Clock, Eal, LcoreHandle, LcoreId, NicError};
+use pipeline::reassembly::ReassemblyLimits;
+use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
+use secret::Pad;
+use settings::{Idle, Settings};
+
+use edge::{Edge, Relayed, Rings, Way};
+use hooks::Hooks;
+use poll::{LcoreWork, Polled, SignallingWork};
+use ports::Wires;
+
+/// Flow updates that wait for an lcore in its ring; more wait in the signalling lcore's backlog.
+const UPDATES: usize = 8_192;
+/// Reports to the signalling lcore. Those that find no room are made again.
+const REPORTS: usize = 8_192;
+/// Fragments on their way to the signalling lcore.
+const FRAGMENTS: usize = 256;
+/// Presses on their way to the control core: some seconds of every call keying at once.
+const PRESSES: usize = 16_384;
+/// Requests of the console, and answers.
+const REQUESTS: usize = 64;
+/// How often links are looked at, and signals.
+const SUPERVISION: Duration = Duration::from_millis(100);
+
+/// Why the data path could not be set going.
+#[derive(Debug)]
+pub(crate) enum RunError {
+    /// DPDK or a device refused.
+    Nic(NicError),
+    /// The system refused: memory to be locked, random bytes.
+    System(&'static str, io::Error),
+    /// The console's socket cannot be had.
+    Console(control::SocketError),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Nic(error) => error.fmt(f),
+            RunError::System(what, error) => write!(f, "{what}: {error}"),
+            RunError::Console(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<NicError> for RunError {
+    fn from(error: NicError) -> Self {
+        RunError::Nic(error)
+    }
+}
+
+fn system(what: &'static str) -> impl FnOnce(io::Error) -> RunError {
+    move |error| RunError::System(what, error)
+}
+
+fn random(bytes: &mut [u8]) -> io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(bytes)
+}
+
+fn random_seed() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    random(&mut bytes)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// What all threads share.
+struct Shared {
+    rings: Rings,
+    requests: Ring<Request>,
+    relays: Vec<Ring<Relayed>>,
+    links: Vec<LcoreLink>,
+    pad: Pad,
+    seed: u64,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+    fault: Arc<AtomicBool>,
+    hooks: Hooks,
+}
+
+/// Runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// When DPDK, a device or the system refuses; nothing is left running then.
+pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(system("signals"))?;
+    }
+    let arguments = settings.eal_arguments();
+    let eal = Eal::init(arguments.get(1..).unwrap_or_default())?;
+    let mut wires = Wires::start(&eal, settings)?;
+    let shared = share(settings, &eal, stop).map_err(system("memory for digits on their way"))?;
+    let counters: Vec<Counters> = settings.lcores.iter().map(|_| Counters::default()).collect();
+    let console = console(settings, &shared, &counters, wires.counters())?;
+    let mut at_work = Vec::new();
+    for (number, own) in counters.iter().enumerate() {
+        let work = assemble(settings, number, &shared, own, &mut wires);
+        at_work.push(eal.launch(LcoreId(number as u32), move || work.run())?);
+    }
+    eprintln!("keyhush: running, {} wires on {} lcores", settings.wires.len(), settings.lcores.len());
+    supervise(&shared, &mut wires);
+    // Each gives its queues back, so that the ports stop before EAL ends.
+    at_work.into_iter().for_each(finish);
+    console.stop();
+    wires.stop();
+    Ok(())
+}
+
+fn finish(handle: LcoreHandle<LcoreWork>) {
+    if handle.join().is_err() {
+        eprintln!("keyhush: an lcore had ended by itself");
+    }
+}
+
+fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>) -> io::Result<Shared> {
+    let waiting = settings.sip.waiting as usize;
+    let lcores = settings.lcores.len();
+    Ok(Shared {
+        rings: Rings {
+            sip: Ring::new(waiting),
+            fragments: Ring::new(FRAGMENTS),
+            reports: Ring::new(REPORTS),
+            presses: Ring::<Press>::new(PRESSES),
+            answers: Ring::new(REQUESTS),
+        },
+        requests: Ring::new(REQUESTS),
+        relays: (0..lcores).map(|_| Ring::new(waiting)).collect(),
+        links: (0..lcores).map(|_| LcoreLink::new(UPDATES)).collect(),
+        pad: Pad::new(random)?,
+        seed: random_seed()?,
+        clock: Clock::new(eal),
+        stop,
+        fault: Arc::new(AtomicBool::new(false)),
+        hooks: Hooks::new(lcores),
+    })
+}
+
+/// Starts the control core.
+fn console(
+    settings: &Settings,
+    shared: &Shared,
+    lcores: &[Counters],
+    links: &Counters,
+) -> Result<Control, RunError> {
+    let clock = shared.clock;
+    control::start(control::Config {
+        socket: settings.admin.socket.clone(),
+        requests: shared.requests.clone(),
+        answers: shared.rings.answers.clone(),
+        presses: shared.rings.presses.clone(),
+        pad: shared.pad.clone(),
+        counters: lcores.iter().chain([links]).cloned().collect(),
+        gauges: vec![
+            Gauge::new("ring_sip", &shared.rings.sip),
+            Gauge::new("ring_fragments", &shared.rings.fragments),
+            Gauge::new("ring_reports", &shared.rings.reports),
+            Gauge::new("ring_presses", &shared.rings.presses),
+        ],
+        clock: Arc::new(move || Instant::from_nanos(clock.now_nanos())),
+        limits: control::Limits::default(),
+        #[cfg(feature = "test-hooks")]
+        hooks: shared.hooks.orders(),
+    })
+    .map_err(RunError::Console)
+}
+
+/// Gives an lcore what it works with.
+fn assemble(
+    settings: &Settings,
+    number: usize,
+    shared: &Shared,
+    counters: &Counters,
+    wires: &mut Wires,
+) -> LcoreWork {
+    let (own, link) = (&settings.lcores[number], &shared.links[number]);
+    let limits = LcoreLimits { flows: flows(settings), streams: settings.secure_mode.streams };
+    let mut polled = Vec::new();
+    let mut ways = Vec::new();
+    for wire in 0..settings.wires.len() {
+        let Some(queues) = own.wires.contains(&wire).then(|| wires.take_queues(wire)).flatten() else {
+            let poller =
+                settings.lcores.iter().position(|lcore| lcore.wires.contains(&wire)).unwrap_or(number);
+            ways.push(Way::Relay(shared.relays[poller].clone()));
+            continue;
+        };
+        polled.push(Polled {
+            wire: WireId(wire as u8),
+            carrier: queues.carrier.0,
+            customer: queues.customer.0,
+        });
+        ways.push(Way::Own([queues.carrier.1, queues.customer.1]));
+    }
+    let signalling = own.signalling.then(|| SignallingWork {
+        signalling: signalling(settings, shared, counters),
+        rings: shared.rings.clone(),
+        requests: shared.requests.clone(),
+        counters: counters.clone(),
+    });
+    LcoreWork {
+        number,
+        lcore: Lcore::new(limits, link.clone(), counters.clone(), shared.pad.clone(), shared.seed),
+        polled,
+        signalling,
+        edge: Edge::new(ways, shared.relays[number].clone(), shared.rings.clone(), counters.clone()),
+        sleep: match settings.idle {
+            Idle::Poll => None,
+            Idle::Backoff { sleep } => Some(sleep),
+        },
+        clock: shared.clock,
+        stop: Arc::clone(&shared.stop),
+        fault: Arc::clone(&shared.fault),
+        hooks: shared.hooks.clone(),
+    }
+}
+
+/// Room for every flow that the call table may describe.
+fn flows(settings: &Settings) -> usize {
+    // Four flows are an ordinary call seen once: two directions, announced and learned.
+    (settings.calls.calls as usize).saturating_mul(4)
+}
+
+fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Signalling<nic::Mbuf> {
+    let limits = SignallingLimits {
+        held: settings.sip.held as usize,
+        hold: settings.secure_mode.hold,
+        backlog: flows(settings).saturating_mul(2),
+        reassembly: ReassemblyLimits {
+            datagrams: settings.sip.reassemblies as usize,
+            fragments: settings.sip.fragments as usize,
+            ..ReassemblyLimits::default()
+        },
+        ..SignallingLimits::default()
+    };
+    let calls = calls::Limits {
+        calls: settings.calls.calls as usize,
+        legs_per_call: settings.calls.legs_per_call as usize,
+        flows_per_call: settings.calls.flows_per_call as usize,
+        idle: settings.calls.idle,
+        linger: settings.calls.linger,
+        ..calls::Limits::default()
+    };
+    let calls = Calls::new(calls, SecureDefault::Never, shared.seed);
+    let mask_key = MaskKey::from_ascii(settings.secure_mode.mask_key.ascii()).unwrap_or_default();
+    Signalling::new(limits, calls, mask_key, shared.links.clone(), counters.clone(), shared.pad.clone())
+}
+
+/// Waits for the end; meanwhile carries links.
+fn supervise(shared: &Shared, wires: &mut Wires) {
+    while !shared.stop.load(Ordering::Relaxed) {
+        std::thread::sleep(SUPERVISION);
+        wires.carry_links(Instant::from_nanos(shared.clock.now_nanos()));
+    }
+}

@@ -1,0 +1,204 @@
+//! What the payload of an RTP packet carries: event blocks, plainly or redundantly, or audio.
+
+use core::ops::Range;
+
+use handover::{Flow, Format, FormatKind};
+use wire::redundancy;
+use wire::rtp::Rtp;
+use wire::telephone_event::{BLOCK_LEN, EventBlock};
+
+use crate::events::{KEYS, Sighting};
+
+/// The longest payload of an unknown type that is taken for events.
+const LONGEST_LOOKALIKE: usize = 32;
+/// The RTP clock where the SDP gave none.
+const DEFAULT_CLOCK_KHZ: u8 = 8;
+
+/// What of an RTP header is needed, so that the packet may be changed meanwhile.
+pub(crate) struct Packet {
+    pub(crate) payload_type: u8,
+    marker: bool,
+    timestamp: u32,
+    ssrc: u32,
+    /// Where the payload lies in the packet.
+    pub(crate) range: Range<usize>,
+}
+
+impl Packet {
+    pub(crate) fn of(rtp: &Rtp<'_>) -> Self {
+        Packet {
+            payload_type: rtp.payload_type(),
+            marker: rtp.marker(),
+            timestamp: rtp.timestamp(),
+            ssrc: rtp.ssrc(),
+            range: rtp.payload_range(),
+        }
+    }
+
+    pub(crate) fn sighting(&self, region: &Region, start: u32, block: &EventBlock) -> Sighting {
+        Sighting {
+            ssrc: self.ssrc,
+            start,
+            code: block.event,
+            duration: block.duration,
+            end: block.end,
+            // The marker is about the primary's first block; the others tell of events that began before.
+            marker: self.marker && start == self.timestamp,
+            clock_khz: region.clock_khz,
+        }
+    }
+
+    /// Padding is no payload, but who ignores the padding bit reads it as one. Its last byte is its length.
+    pub(crate) fn wipe_padding(&self, payload: &mut [u8]) {
+        let len = payload.len();
+        if let Some(padding) = payload.get_mut(self.range.end..len.saturating_sub(1)) {
+            padding.fill(0);
+        }
+    }
+}
+
+/// What a payload carries.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one call, on the stack; nothing here may allocate"
+)]
+pub(crate) enum Carries {
+    /// Event blocks, in one or several regions.
+    Events(Regions),
+    /// Audio, or what is no concern.
+    Audio(FormatKind),
+    /// It may carry events, but cannot be read.
+    Unreadable,
+}
+
+impl Carries {
+    pub(crate) fn of(flow: &Flow, payload_type: u8, payload: &[u8]) -> Carries {
+        match format(flow, payload_type) {
+            Some(Format { kind: FormatKind::TelephoneEvent, clock_khz, .. }) => {
+                Carries::Events(Regions::one(payload, clock_khz))
+            }
+            Some(Format { kind: FormatKind::Redundancy, .. }) => Self::of_redundant(flow, payload),
+            Some(Format { kind, .. }) => Carries::Audio(kind),
+            None if looks_like_events(payload) => Carries::Events(Regions::one(payload, 0)),
+            None => Carries::Audio(FormatKind::Other),
+        }
+    }
+
+    fn of_redundant(flow: &Flow, payload: &[u8]) -> Carries {
+        if payload.is_empty() {
+            return Carries::Audio(FormatKind::Redundancy);
+        }
+        let Ok(blocks) = redundancy::blocks(payload) else { return Carries::Unreadable };
+        let mut regions = Regions::default();
+        for block in blocks {
+            let bytes = payload.get(block.range.clone()).unwrap_or_default();
+            let clock_khz = match format(flow, block.payload_type) {
+                Some(Format { kind: FormatKind::TelephoneEvent, clock_khz, .. }) => clock_khz,
+                // Redundancy within redundancy is none that anybody sends.
+                Some(Format { kind: FormatKind::Redundancy, .. }) => return Carries::Unreadable,
+                None if looks_like_events(bytes) => 0,
+                _ => continue,
+            };
+            regions.push(&block, clock_khz);
+        }
+        if regions.count == 0 { Carries::Audio(FormatKind::Redundancy) } else { Carries::Events(regions) }
+    }
+}
+
+/// What a payload type means: by the SDP, else by RFC 3551 section 6; `None` for a dynamic one that nobody announced.
+fn format(flow: &Flow, payload_type: u8) -> Option<Format> {
+    if let Some(known) = flow.formats.get(payload_type) {
+        return Some(known);
+    }
+    let kind = match payload_type {
+        96.. => return None,
+        0 => FormatKind::Pcmu,
+        8 => FormatKind::Pcma,
+        9 => FormatKind::G722,
+        10 | 11 => FormatKind::L16,
+        13 => FormatKind::ComfortNoise,
+        _ => FormatKind::Other,
+    };
+    Some(Format { payload_type, kind, clock_khz: DEFAULT_CLOCK_KHZ })
+}
+
+/// Whether a payload of an unannounced dynamic type reads as keys. It is masked then: better a spoilt packet of a codec
+/// that nobody agreed on than a digit that nobody announced.
+fn looks_like_events(payload: &[u8]) -> bool {
+    let (blocks, rest) = payload.as_chunks::<BLOCK_LEN>();
+    (BLOCK_LEN..=LONGEST_LOOKALIKE).contains(&payload.len())
+        && rest.is_empty()
+        && blocks.iter().all(|block| {
+            let block = EventBlock::read(*block);
+            KEYS.contains(&block.event) && !block.reserved
+        })
+}
+
+/// Event blocks that follow one another.
+#[derive(Clone, Default)]
+pub(crate) struct Region {
+    /// Where they lie in the RTP payload.
+    pub(crate) range: Range<usize>,
+    /// How far before the packet's timestamp the first of them began (RFC 2198).
+    timestamp_offset: u16,
+    clock_khz: u8,
+}
+
+impl Region {
+    pub(crate) fn start(&self, packet: &Packet) -> u32 {
+        packet.timestamp.wrapping_sub(u32::from(self.timestamp_offset))
+    }
+}
+
+/// The regions of a packet, oldest first.
+#[derive(Default)]
+pub(crate) struct Regions {
+    regions: [Region; redundancy::MAX_BLOCKS],
+    count: usize,
+    next: usize,
+}
+
+impl Regions {
+    fn one(payload: &[u8], clock_khz: u8) -> Self {
+        let mut regions = Regions::default();
+        let whole = redundancy::Block {
+            payload_type: 0,
+            timestamp_offset: 0,
+            range: 0..payload.len(),
+            primary: true,
+        };
+        regions.push(&whole, clock_khz);
+        regions
+    }
+
+    fn push(&mut self, block: &redundancy::Block, clock_khz: u8) {
+        if let Some(slot) = self.regions.get_mut(self.count) {
+            let clock_khz = if clock_khz == 0 { DEFAULT_CLOCK_KHZ } else { clock_khz };
+            *slot =
+                Region { range: block.range.clone(), timestamp_offset: block.timestamp_offset, clock_khz };
+            self.count += 1;
+        }
+    }
+
+    /// The last moment, on the RTP clock, that the packet tells of: the end of its primary's last event.
+    pub(crate) fn end_of_primary(&self, packet: &Packet, payload: &[u8]) -> u32 {
+        let last = self.regions.get(self.count.saturating_sub(1));
+        let Some(primary) = last.filter(|region| region.timestamp_offset == 0) else {
+            return packet.timestamp;
+        };
+        let blocks = payload.get(primary.range.clone()).unwrap_or_default().as_chunks::<BLOCK_LEN>().0;
+        blocks.iter().fold(packet.timestamp, |end, block| {
+            end.wrapping_add(u32::from(EventBlock::read(*block).duration))
+        })
+    }
+}
+
+impl Iterator for Regions {
+    type Item = Region;
+
+    fn next(&mut self) -> Option<Region> {
+        let region = self.regions.get(self.next).filter(|_| self.next < self.count)?;
+        self.next += 1;
+        Some(region.clone())
+    }
+}

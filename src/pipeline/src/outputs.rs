@@ -1,0 +1,71 @@
+//! What the edge does for the data path.
+
+use handover::{Answer, CallHandle, Endpoint, Flow, FlowKey, Press, Side, WireId};
+use tap::Released;
+use wire::frame::{Fragment, Udp};
+
+/// A frame on its way to the signalling lcore.
+#[derive(Debug)]
+pub struct Arrival<B> {
+    /// The wire on which it arrived.
+    pub wire: WireId,
+    /// The side on which it arrived.
+    pub from: Side,
+    /// What is known of it.
+    pub kind: ArrivalKind,
+    /// The frame.
+    pub frame: B,
+}
+
+/// Why the signalling lcore sees a frame.
+#[derive(Clone, Copy, Debug)]
+pub enum ArrivalKind {
+    /// It looks like SIP.
+    Sip(Udp),
+    /// It is a UDP fragment, which may be SIP's.
+    Fragment(Fragment),
+}
+
+/// What an lcore tells the signalling lcore.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Report {
+    /// RTP came on a flow from a source not seen on it before.
+    Source {
+        /// The customer→carrier flow.
+        flow: FlowKey,
+        /// Whence it came.
+        source: Endpoint,
+    },
+    /// The call has media.
+    MediaSeen(CallHandle),
+}
+
+/// The edge: ports and rings under DPDK, files in a replay. Frames given to it in order leave in order.
+pub trait Outputs<B> {
+    /// Sends a frame out of the port on the side `toward` of a wire.
+    fn transmit(&mut self, wire: WireId, toward: Side, frame: B);
+
+    /// Hands a frame to the signalling lcore.
+    ///
+    /// # Errors
+    /// Gives it back when the ring is full; the lcore then passes or drops it, counted either way.
+    fn to_signalling(&mut self, arrival: Arrival<B>) -> Result<(), Arrival<B>>;
+
+    /// Tells the signalling lcore something. A full ring is no loss: the lcore reports again later.
+    ///
+    /// # Errors
+    /// Gives it back when the ring is full.
+    fn report(&mut self, report: Report) -> Result<(), Report>;
+
+    /// Hands a captured key press to the control core.
+    ///
+    /// # Errors
+    /// Gives it back when the ring is full; the press is then lost, masked all the same, and counted.
+    fn press(&mut self, press: Press) -> Result<(), Press>;
+
+    /// Answers a request of the console.
+    fn answer(&mut self, token: u64, answer: Answer);
+
+    /// Shows the recorder what leaves of a flow. Nothing is recorded unless the edge says so.
+    fn tap(&mut self, _flow: &Flow, _released: &Released<'_>) {}
+}

@@ -1,0 +1,1 @@
+//! Presses of several transports, merged.

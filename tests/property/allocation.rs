@@ -1,0 +1,165 @@
+//! Forwarding and masking allocate nothing per packet.
+
+mod allocator;
+
+use std::net::SocketAddr;
+
+use handover::{
+    Answer, Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats,
+    Instant, LcoreLink, MaskKey, NumberedUpdate, Press, Side, VlanStack, WireId,
+};
+use keyhush_tests::frame::udp;
+use keyhush_tests::played::pad;
+use keyhush_tests::rtp::{KeyPlan, Stream};
+use pipeline::lcore::LcoreLimits;
+use pipeline::{Arrival, Lcore, Outputs, Report};
+
+use allocator::{Counting, allocations};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const WIRE: WireId = WireId(0);
+
+/// An edge with room for all that will come.
+struct Room {
+    left: Vec<Vec<u8>>,
+    signals: Vec<Arrival<Vec<u8>>>,
+    reports: Vec<Report>,
+    presses: Vec<Press>,
+}
+
+impl Room {
+    fn for_frames(many: usize) -> Self {
+        Room {
+            left: Vec::with_capacity(many),
+            signals: Vec::with_capacity(many),
+            reports: Vec::with_capacity(many),
+            presses: Vec::with_capacity(many),
+        }
+    }
+}
+
+impl Outputs<Vec<u8>> for Room {
+    fn transmit(&mut self, _wire: WireId, _toward: Side, frame: Vec<u8>) {
+        self.left.push(frame);
+    }
+    fn to_signalling(&mut self, arrival: Arrival<Vec<u8>>) -> Result<(), Arrival<Vec<u8>>> {
+        self.signals.push(arrival);
+        Ok(())
+    }
+    fn report(&mut self, report: Report) -> Result<(), Report> {
+        self.reports.push(report);
+        Ok(())
+    }
+    fn press(&mut self, press: Press) -> Result<(), Press> {
+        self.presses.push(press);
+        Ok(())
+    }
+    fn answer(&mut self, _token: u64, _answer: Answer) {}
+}
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+fn flow(destination: SocketAddr, mode: FlowMode) -> Flow {
+    let mut formats = Formats::default();
+    for (payload_type, kind) in
+        [(101, FormatKind::TelephoneEvent), (121, FormatKind::Redundancy), (0, FormatKind::Pcmu)]
+    {
+        formats.push(Format { payload_type, kind, clock_khz: 8 });
+    }
+    let key = FlowKey {
+        destination: Endpoint::new(destination.ip(), destination.port()),
+        vlan: VlanStack::UNTAGGED,
+        wire: WIRE,
+        from: Side::Carrier,
+    };
+    Flow { key, mode, formats, learn: true, ..Flow::default() }
+}
+
+/// Two thousand packets of audio, events, redundancy, other UDP and what is no UDP.
+fn traffic(destination: SocketAddr) -> Vec<Vec<u8>> {
+    let source = address("192.0.2.20:20000");
+    let mut plain = Stream::new(1);
+    let mut redundant = Stream::new(2);
+    redundant.redundancy_type = Some(121);
+    let mut frames = Vec::new();
+    let mut send = |packet: &[u8]| frames.push(udp(Side::Carrier, &[], source, destination, 1, packet));
+    for round in 0..100_u8 {
+        for packet in plain.press(b"0123456789*#ABCD"[usize::from(round) % 16], &KeyPlan::default()) {
+            send(&packet);
+        }
+        for packet in redundant.press(b'5', &KeyPlan::default()) {
+            send(&packet);
+        }
+        for _ in 0..4 {
+            send(&plain.audio());
+        }
+        // RTCP, STUN, a keep-alive, and something else.
+        send(&[0x80, 200, 0, 1, 1, 2, 3, 4]);
+        send(&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42]);
+        send(b"\r\n");
+        send(&[0x55; 40]);
+    }
+    let elsewhere = address("198.51.100.99:9");
+    frames.push(udp(Side::Carrier, &[], source, elsewhere, 1, b"elsewhere"));
+    frames.push(vec![0xff; 60]);
+    frames.push(Vec::new());
+    frames
+}
+
+fn run(mode: FlowMode) -> (Counters, Room) {
+    let destination = address("198.51.100.20:30000");
+    let link = LcoreLink::new(64);
+    let counters = Counters::default();
+    let mut lcore = Lcore::new(LcoreLimits::default(), link.clone(), counters.clone(), pad(), 1);
+    let update = FlowUpdate::Install(flow(destination, mode));
+    assert!(link.send(NumberedUpdate { number: 1, update }), "the ring is empty");
+    lcore.follow();
+    assert_eq!(link.acknowledged(), 1);
+    let frames = traffic(destination);
+    let many = frames.len();
+    let mut room = Room::for_frames(many);
+    let mut now = Instant::from_nanos(1_000_000_000);
+    let mut frames = frames.into_iter();
+    let (allocated, ()) = allocations(|| {
+        while frames.len() > 0 {
+            lcore.follow();
+            lcore.process(now, WIRE, Side::Carrier, frames.by_ref().take(32), &mut room);
+            now = now + core::time::Duration::from_millis(20);
+        }
+    });
+    assert_eq!(allocated, 0, "allocations in {many} packets, {mode:?}");
+    (counters, room)
+}
+
+#[test]
+fn the_allocator_counts() {
+    let (allocated, kept) = allocations(|| vec![1_u8; 100]);
+    assert_eq!((allocated, kept.len()), (1, 100));
+}
+
+#[test]
+fn forwarding_allocates_nothing() {
+    let (counters, room) = run(FlowMode::Pass);
+    assert!(counters.get(Counter::PassMedia) > 1_500);
+    assert!(room.presses.is_empty() && !room.reports.is_empty());
+}
+
+#[test]
+fn masking_allocates_nothing() {
+    let (counters, room) = run(FlowMode::Mask(MaskKey::Pound));
+    assert!(counters.get(Counter::MaskedEvent) > 1_000);
+    assert!(counters.get(Counter::DropSecuredUnreadable) >= 100);
+    assert_eq!(room.presses.len(), 200);
+}
+
+#[test]
+fn silencing_allocates_nothing() {
+    let (counters, room) = run(FlowMode::Silence(MaskKey::Pound));
+    assert!(counters.get(Counter::Silenced) >= 400);
+    assert!(counters.get(Counter::DropSilenced) > 1_000);
+    assert!(room.presses.is_empty());
+}

@@ -1,0 +1,30 @@
+//! Real telephones and SIP peers in network namespaces of their own, joined only by Keyhush.
+//!
+//! ```text
+//!   sandbox      everything below lives in namespaces that the kernel removes with the process
+//!   network      two hosts, caller and agent, each on a veth pair whose other half Keyhush takes
+//!   process      a program with a log and an end
+//!   keyhush      `keyhush run` and its console
+//!   phone        baresip, driven over its `ctrl_tcp` module
+//!   sipp         many calls at once
+//!   capture      tshark on a host's own interface: what really arrived there
+//!   card_call    the demo's story: a card number keyed without and with SecureMode
+//! ```
+//!
+//! The demo (`live/demo.rs`) tells [`card_call`], the tests (`live/main.rs`) assert it and more.
+#![allow(clippy::disallowed_methods, reason = "an edge: real processes live in real time")]
+
+pub mod capture;
+pub mod card_call;
+pub mod keyhush;
+pub mod network;
+pub mod phone;
+pub mod process;
+pub mod sandbox;
+pub mod sipp;
+pub mod trouble;
+
+pub use trouble::{During, Trouble};
+
+/// What everything here answers.
+pub type Outcome<T> = Result<T, Trouble>;
