@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use handover::{Endpoint, Side};
 use wire::checksum;
 
+use crate::aftermath::Aftermath;
 use crate::failure::Failure;
 
 /// Packets of each flow in the capture, one after another in time with those of the other flows between.
@@ -18,9 +19,12 @@ pub(crate) const FRAME: usize = 14 + 20 + 8 + 12 + SAMPLES;
 
 /// The captures, in a directory that is removed at the end.
 pub(crate) struct Capture {
-    directory: PathBuf,
+    /// Also given to EAL for its files, which testpmd would leave behind.
+    pub(crate) directory: PathBuf,
     /// What arrives on the carrier side, and on the customer side.
     pub(crate) files: [PathBuf; 2],
+    /// Removes the directory.
+    _removal: Aftermath,
 }
 
 impl Capture {
@@ -28,7 +32,9 @@ impl Capture {
         let directory = std::env::temp_dir().join(format!("keyhush-perf-{}", std::process::id()));
         fs::create_dir_all(&directory).map_err(Failure::io(directory.display().to_string()))?;
         let files = ["carrier.pcap", "customer.pcap"].map(|name| directory.join(name));
-        let capture = Capture { directory, files };
+        let removal =
+            Aftermath::new("rm -rf -- \"$1\"", &directory.to_string_lossy()).map_err(Failure::io("sh"))?;
+        let capture = Capture { directory, files, _removal: removal };
         for (file, from) in capture.files.iter().zip([Side::Carrier, Side::Customer]) {
             fs::write(file, packets(calls, from)).map_err(Failure::io(file.display().to_string()))?;
         }
@@ -38,12 +44,6 @@ impl Capture {
     /// Packets in both files together; `net_pcap` keeps them all in memory.
     pub(crate) fn packets(calls: u16) -> u32 {
         2 * u32::from(calls) * u32::from(PACKETS_A_FLOW)
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        let _left_behind = fs::remove_dir_all(&self.directory);
     }
 }
 

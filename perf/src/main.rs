@@ -10,10 +10,12 @@
 //! | `testpmd.rs` | the peer |
 //! | `capture.rs` | the traffic |
 //! | `processor_time.rs`, `hugepages.rs`, `machine.rs` | how, with what memory, and where |
+//! | `aftermath.rs` | what is put right at the end, also of a run that is interrupted |
 //! | `report.rs` | medians, table, files |
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark lives at the edge: it reads clocks and waits")]
 
+mod aftermath;
 mod capture;
 mod failure;
 mod hugepages;
@@ -93,7 +95,7 @@ impl Setting {
     /// EAL's arguments: a main lcore that waits, and one that forwards.
     pub(crate) fn eal_arguments(&self) -> Vec<String> {
         let [carrier, customer] = &self.capture.files;
-        let mut arguments = self.memory.eal_arguments();
+        let mut arguments = self.memory.eal_arguments(subject::mebibytes(self.calls));
         let lcores = format!("0@{},1@{}", self.processors.waiting, self.processors.forwarding);
         let rest =
             ["--no-pci", "--no-telemetry", "--log-level", "error", "--lcores", &lcores, "--main-lcore", "0"];
@@ -124,7 +126,11 @@ fn main() -> ExitCode {
 fn bench(arguments: &Arguments) -> Result<(), Failure> {
     let setting = Setting {
         capture: Capture::new(arguments.calls)?,
-        memory: if arguments.no_huge { Memory::plain() } else { Memory::best() },
+        memory: if arguments.no_huge {
+            Memory::plain()
+        } else {
+            Memory::best(subject::mebibytes(arguments.calls))
+        },
         processors: machine::Processors::choose()?,
         duration: Duration::try_from_secs_f64(arguments.seconds).map_err(|_| Failure::Duration)?,
         calls: arguments.calls,

@@ -29,6 +29,12 @@ pub(crate) fn pool_size(calls: u16) -> u32 {
     Capture::packets(calls) + 4 * u32::from(DESCRIPTORS) + 4 * CACHE + 4 * Burst::CAPACITY as u32 + 1024
 }
 
+/// What a turn asks EAL for, in MiB. Turns do not overlap.
+pub(crate) fn mebibytes(calls: u16) -> u64 {
+    // A packet, its headroom and DPDK's own part take less than 3 KiB; the rest is for queues and drivers.
+    128 + u64::from(pool_size(calls)) * 3 / 1024
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Subject {
     /// Receive and send, nothing else.
@@ -60,6 +66,7 @@ impl Subject {
             .args(["turn", "--subject", &name, "--calls", &setting.calls.to_string()])
             .args(["--millis", &setting.duration.as_millis().to_string(), "--"])
             .args(setting.eal_arguments())
+            .env("RUNTIME_DIRECTORY", &setting.capture.directory)
             .output()
             .map_err(Failure::io("timeout"))?;
         let text = String::from_utf8_lossy(&run.stdout);

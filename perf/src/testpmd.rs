@@ -20,6 +20,7 @@ pub(crate) fn take_turn(setting: &Setting) -> Result<Measured, Failure> {
     command.arg(format!("--rxd={0}", subject::DESCRIPTORS)).arg(format!("--txd={0}", subject::DESCRIPTORS));
     command.arg(format!("--mbcache={}", subject::CACHE));
     command.arg(format!("--total-num-mbufs={}", subject::pool_size(setting.calls)));
+    command.env("RUNTIME_DIRECTORY", &setting.capture.directory);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(Failure::io("timeout"))?;
     let (Some(mut console), Some(mut output)) = (child.stdin.take(), child.stdout.take()) else {

@@ -66,7 +66,12 @@ impl Bench {
         Self::with(lcores, SignallingLimits::default(), calls::Limits::default(), LcoreLimits::default())
     }
 
-    pub(crate) fn with(lcores: usize, limits: SignallingLimits, calls: calls::Limits, own: LcoreLimits) -> Self {
+    pub(crate) fn with(
+        lcores: usize,
+        limits: SignallingLimits,
+        calls: calls::Limits,
+        own: LcoreLimits,
+    ) -> Self {
         let links: Vec<_> = (0..lcores).map(|_| LcoreLink::new(64)).collect();
         let counters: Vec<_> = (0..=lcores).map(|_| Counters::default()).collect();
         let pad = played::pad();

@@ -57,14 +57,22 @@ fn show() -> Outcome<Vec<String>> {
 }
 
 fn tell(seen: &Seen) {
-    println!("\n                     keyed by the caller   received by the agent (tshark at the agent's interface)");
+    println!(
+        "\n                     keyed by the caller   received by the agent (tshark at the agent's interface)"
+    );
     for (name, round) in [("off", &seen.open), ("on", &seen.secured), ("off again", &seen.after)] {
         println!("  SecureMode {name:<9} {:<21} {}", round.keyed, round.received);
     }
-    println!("\n  Key presses that Keyhush captured in SecureMode: {} (their values it shows to nobody)", seen.presses);
+    println!(
+        "\n  Key presses that Keyhush captured in SecureMode: {} (their values it shows to nobody)",
+        seen.presses
+    );
     for (way, voice) in [("caller to agent", seen.to_agent), ("agent to caller", seen.to_caller)] {
         let (sent, arrived) = (voice.sent, voice.arrived);
-        println!("  RTP packets {way}: {sent} sent, {arrived} arrived, {} altered beyond the keys", voice.altered);
+        println!(
+            "  RTP packets {way}: {sent} sent, {arrived} arrived, {} altered beyond the keys",
+            voice.altered
+        );
     }
     println!();
 }

@@ -325,10 +325,22 @@ impl Leg {
         body: Body<'_>,
     ) {
         let carries = scene.note_pressed(keys);
+        self.tell_by_sip(scene, carries, method, headers, body);
+        self.talk(scene, 600);
+    }
+
+    /// The same for keys that were noted before, because they came by another transport too; no time passes after it.
+    pub fn tell_by_sip(
+        &mut self,
+        scene: &mut Scene,
+        carries: Carries,
+        method: &'static str,
+        headers: &str,
+        body: Body<'_>,
+    ) {
         let request = self.request_that(scene, Side::Carrier, method, headers, Some(body), carries);
         scene.pass(10);
         self.respond(scene, &request, "200 OK", "", None);
-        self.talk(scene, 600);
     }
 
     /// The same as [`Leg::press_by_sip`], of the agent's key.

@@ -225,7 +225,9 @@ impl Calls {
         if let Some(description) = read.description() {
             let in_request = read.code.is_none();
             let tag = if in_request { read.from } else { read.to };
-            let said = Said { side: read.side, tag, in_request, cseq: read.cseq, description: &description };
+            let (side, cseq) = (read.side, read.cseq);
+            let digest = self.seed.hash_one(&description);
+            let said = Said { side, tag, in_request, cseq, description: &description, digest };
             self.announced(slot, leg, &said);
         }
         fresh
@@ -240,8 +242,9 @@ impl Calls {
         if found.is_some_and(|(_, exact)| exact || !invites) {
             return found;
         }
-        let subscribed = call.subscriptions.iter().any(|subscription| subscription.call_id == read.call_id);
-        if subscribed && !invites {
+        if matches!(read.method, Method::Subscribe | Method::Notify)
+            && call.subscriptions.iter().any(|subscription| subscription.call_id == read.call_id)
+        {
             return None;
         }
         if call.legs.len() >= self.limits.legs_per_call.max(1) {

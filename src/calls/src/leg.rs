@@ -5,13 +5,15 @@ use core::time::Duration;
 use handover::{Instant, Side, VlanStack, WireId};
 
 use crate::fingerprint::Fingerprint;
-use crate::media::{Description, Line};
+use crate::media::{Described, Description};
 use crate::recent::Recent;
 
 /// How long an unanswered BYE or CANCEL is waited for: 64·T1 (RFC 3261 section 17.1.2.2).
 const UNANSWERED: Duration = Duration::from_secs(32);
-/// Forks that are told apart: INVITE transactions, dialogs, and parties that sent SDP.
+/// Forks that are told apart: INVITE transactions and dialogs.
 const FORKS: usize = 16;
+/// Parties whose SDP is remembered.
+const PARTIES: usize = 8;
 
 /// Where a dialog is seen. Addresses mean something within a scope only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,14 +56,15 @@ pub(crate) struct Party {
     pub(crate) side: Side,
     pub(crate) tag: Fingerprint,
     /// The audio lines of the last one.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<Described>,
     /// When it was said, in the call table's own order.
     pub(crate) stamp: u64,
     /// The highest CSeq of its SDP, in responses and in requests: an old 200 sent again does not turn media back.
     newest: [u32; 2],
     /// What it had said before, and in which request it said the last, in case that is refused.
-    before: Vec<Line>,
+    before: Vec<Described>,
     offered_in: Option<u32>,
+    digest: u64,
 }
 
 /// A leg.
@@ -260,14 +263,23 @@ impl Leg {
     pub(crate) fn heard(&mut self, said: &Said<'_>, stamp: u64) -> Heard {
         let of = |party: &Party| party.side == said.side && party.tag == said.tag;
         if !self.parties.iter().any(of) {
-            if self.parties.len() >= FORKS {
+            if self.parties.len() >= PARTIES {
                 let oldest = self.parties.iter().enumerate().filter(|(_, party)| party.tag != self.caller);
                 let oldest = oldest.min_by_key(|(_, party)| party.stamp).map_or(0, |(at, _)| at);
                 self.parties.remove(oldest);
             }
             let (side, tag) = (said.side, said.tag);
-            let (lines, before) = (Vec::new(), Vec::new());
-            self.parties.push(Party { side, tag, lines, stamp, newest: [0; 2], before, offered_in: None });
+            let (lines, before, offered_in) = (Vec::new(), Vec::new(), None);
+            self.parties.push(Party {
+                side,
+                tag,
+                lines,
+                stamp,
+                newest: [0; 2],
+                before,
+                offered_in,
+                digest: 0,
+            });
         }
         let Some(party) = self.parties.iter_mut().find(|party| of(party)) else { return Heard::Old };
         let [responses, requests] = &mut party.newest;
@@ -275,10 +287,11 @@ impl Leg {
         if said.cseq < *newest {
             return Heard::Old;
         }
-        let again = said.cseq == *newest && party.lines == said.description.lines;
+        let again = said.cseq == *newest && party.digest == said.digest;
         *newest = said.cseq;
         if !again {
-            party.before = core::mem::replace(&mut party.lines, said.description.lines.clone());
+            party.before = core::mem::replace(&mut party.lines, said.description.described());
+            party.digest = said.digest;
             party.offered_in = said.in_request.then_some(said.cseq);
         }
         party.stamp = stamp;
@@ -293,6 +306,7 @@ impl Leg {
         let Some(party) = self.parties.iter_mut().find(refused) else { return false };
         party.lines.clone_from(&party.before);
         party.offered_in = None;
+        party.digest = 0;
         true
     }
 }
@@ -316,4 +330,6 @@ pub(crate) struct Said<'a> {
     pub(crate) in_request: bool,
     pub(crate) cseq: u32,
     pub(crate) description: &'a Description,
+    /// Equal for equal descriptions.
+    pub(crate) digest: u64,
 }

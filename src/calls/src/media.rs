@@ -6,13 +6,13 @@ use wire::sip::Message;
 
 /// How many `m=` lines are read of one body.
 const LINES_READ: usize = 32;
-/// How many audio lines are kept of it.
-const LINES: usize = 4;
+/// How many audio lines are kept of it, those that are wanted first.
+const LINES: usize = 8;
 /// How many destinations of one audio line are kept besides the first: ICE candidates, ports of a port count.
 const FURTHER: usize = 8;
 
 /// One audio `m=` line.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Line {
     /// Its place among the `m=` lines, by which an answer refers to it (RFC 3264 section 6).
     pub(crate) index: u8,
@@ -26,8 +26,16 @@ pub(crate) struct Line {
     pub(crate) endpoints: Vec<Endpoint>,
 }
 
+/// What is kept of a line for the formats of the other party's flows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Described {
+    pub(crate) index: u8,
+    pub(crate) rejected: bool,
+    pub(crate) formats: Formats,
+}
+
 /// All audio lines of a message's SDP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Description {
     pub(crate) lines: Vec<Line>,
 }
@@ -40,6 +48,9 @@ impl Description {
         let mut found = false;
         for part in message.parts() {
             let typed = part.content_type.is("application", "sdp") || part.content_type.is_absent();
+            if lines.len() >= LINES_READ {
+                break;
+            }
             if let Some(session) = typed.then(|| Session::new_checked(message.part(&part)).ok()).flatten() {
                 found = true;
                 let media = session.media().take(LINES_READ).enumerate();
@@ -47,8 +58,16 @@ impl Description {
                 lines.extend(audio.map(|(index, media)| line(index, &media)));
             }
         }
+        lines.sort_by_key(|line| line.rejected);
         lines.truncate(LINES);
         found.then_some(Description { lines })
+    }
+
+    /// What is kept of it.
+    pub(crate) fn described(&self) -> Vec<Described> {
+        let kept =
+            |line: &Line| Described { index: line.index, rejected: line.rejected, formats: line.formats };
+        self.lines.iter().map(kept).collect()
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cli.rs` | the command line |
 //! | `exit.rs` | how the program ends |
+//! | `core_image.rs` | that there is none |
 //! | `commands/` | one file a command |
 //! | `run/` | the live data path; only with the feature `dpdk` |
 #![forbid(unsafe_code)]
@@ -14,6 +15,7 @@ use clap::Parser;
 
 mod cli;
 mod commands;
+mod core_image;
 mod exit;
 #[cfg(feature = "dpdk")]
 mod run;
@@ -21,7 +23,11 @@ mod run;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Err(error) = core_image::forbid() {
+        return exit::Failure::new(format!("core images cannot be forbidden: {error}")).tell();
+    }
+    let done = match command {
         Command::Run(given) => commands::run::run(&given),
         Command::Check(given) => commands::check::run(&given),
         Command::Calls(given) => commands::console::calls(&given),

@@ -51,6 +51,8 @@ pub struct Lcore {
     counters: Counters,
     pad: Pad,
     faulted: bool,
+    /// A flow found no room, so that an unknown one may be secured.
+    overflowed: bool,
 }
 
 /// What becomes of a frame.
@@ -71,6 +73,7 @@ impl Lcore {
             counters,
             pad,
             faulted: false,
+            overflowed: false,
         }
     }
 
@@ -107,8 +110,10 @@ impl Lcore {
                     self.release_stream(&flow.key);
                 }
                 Ok(_) => {}
-                // Nothing of this flow can be masked here, so it counts as secured only for its fragments.
-                Err(_) => self.counters.count(Counter::FlowsFull),
+                Err(_) => {
+                    self.overflowed = true;
+                    self.counters.count(Counter::FlowsFull);
+                }
             },
             FlowUpdate::Remove(key) => {
                 if let Some((_, Local { stream: 1.., .. })) = self.flows.find(&key).map(|slot| {
@@ -183,6 +188,10 @@ impl Lcore {
                 };
                 match self.flows.find(&key) {
                     Some(slot) => self.media(now, slot, &udp, frame, out),
+                    // What is not in the table cannot be masked: fail closed.
+                    None if self.overflowed && self.secured.contains(&key) => {
+                        self.discard(Counter::DropSecuredUnreadable)
+                    }
                     None => self.pass(Counter::PassUnknownUdp),
                 }
             }
@@ -345,3 +354,6 @@ fn tell<B>(now: Instant, flow: &Flow, local: &mut Local, udp: &Udp, out: &mut im
         local.source_at = now;
     }
 }
+
+#[cfg(test)]
+mod tests;

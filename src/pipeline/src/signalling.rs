@@ -78,6 +78,8 @@ pub struct Signalling<B> {
     /// Calls silenced until every lcore has acknowledged the update of that number.
     silenced: Vec<(CallHandle, u64)>,
     changes: Vec<FlowUpdate>,
+    /// The keys of the message in hand, sealed.
+    presses: Vec<Press>,
     counters: Counters,
     pad: Pad,
 }
@@ -121,6 +123,7 @@ impl<B: Buffer> Signalling<B> {
             sip_peers: SipPeers::new(limits.sip_peers),
             silenced: Vec::new(),
             changes: Vec::new(),
+            presses: Vec::new(),
             counters,
             pad,
             limits,
@@ -358,20 +361,23 @@ impl<B: Buffer> Signalling<B> {
         let (Side::Carrier, Some(call), Some(mask_key)) = (route.from, followed.call, followed.secured) else {
             return Ok(false);
         };
-        let (counters, pad) = (&self.counters, &self.pad);
-        mask::sip::mask_keys(now, payload, mask_key, &mut |captured| {
-            if !followed.fresh {
-                return;
-            }
-            let press = Press {
+        let (presses, pad) = (&mut self.presses, &self.pad);
+        presses.clear();
+        let changed = mask::sip::mask_keys(now, payload, mask_key, &mut |captured| {
+            presses.push(Press {
                 call,
                 transport: captured.transport,
                 from: route.from,
                 digit: pad.seal(&captured.digit),
                 onset: captured.onset,
-            };
-            counters.count(if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost });
-        })
+            });
+        })?;
+        // A repetition carries no new keys, and neither does a message that turned out unreadable halfway.
+        for press in self.presses.drain(..).filter(|_| followed.fresh) {
+            let counter = if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost };
+            self.counters.count(counter);
+        }
+        Ok(changed)
     }
 
     /// Lets what was read leave: now, or when its flows are known everywhere.

@@ -186,6 +186,19 @@ pub fn dissect(frame: &[u8]) -> Dissection {
     }
 }
 
+/// VLAN identifiers and destination address of an IP packet of which only the first bytes can be read; `None` where even
+/// these are missing or it is not IP.
+pub fn destination(frame: &[u8]) -> Option<([u16; 2], [u8; 16])> {
+    let link = link(frame)?;
+    let packet = frame.get(link.network_at..)?;
+    let address = match link.ethertype {
+        ETHERTYPE_IPV4 => mapped(packet.get(16..)?.first_chunk().copied()?),
+        ETHERTYPE_IPV6 => packet.get(24..)?.first_chunk().copied()?,
+        _ => return None,
+    };
+    Some((link.vlan, address))
+}
+
 /// In registers, as one number: written byte by byte and read as a whole, it would wait for the store buffer.
 #[inline]
 const fn mapped(address: [u8; 4]) -> [u8; 16] {
@@ -219,7 +232,7 @@ fn ipv4(frame: &[u8], link: &Link) -> Dissection {
         return Dissection::Malformed;
     }
     // Bytes after the total length are Ethernet's padding.
-    let Some(bytes) = packet.get(header_len..) else { return Dissection::Malformed };
+    let Some(bytes) = packet.get(header_len..total_len) else { return Dissection::Malformed };
     let payload = Payload { bytes, at: link.network_at + header_len };
     let source = mapped([header[12], header[13], header[14], header[15]]);
     let destination = mapped([header[16], header[17], header[18], header[19]]);

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::network::Host;
 use super::phone::RTP_PORTS;
@@ -118,13 +118,19 @@ fn packet(line: &str) -> Outcome<Rtp> {
     })
 }
 
+/// Seconds since the Unix epoch, as tshark counts them.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
 /// The keys in `packets`, in order: one press a sender's event timestamp (RFC 4733 section 2.2), however many packets
 /// carry it. A press whose packets disagree on its key is shown as `?`.
 pub fn keys<'a>(packets: impl IntoIterator<Item = &'a Rtp>) -> String {
     let mut presses: Vec<(&str, u32, u8)> = Vec::new();
     for packet in packets {
         let Some(event) = packet.event else { continue };
-        let of_the_press = |press: &&mut (&str, u32, u8)| press.0 == packet.ssrc && press.1 == packet.timestamp;
+        let of_the_press =
+            |press: &&mut (&str, u32, u8)| press.0 == packet.ssrc && press.1 == packet.timestamp;
         match presses.iter_mut().find(of_the_press) {
             Some((_, _, code)) if *code == event.code => {}
             Some((_, _, code)) => *code = u8::MAX,

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use super::capture::{self, Capture, Rtp};
+use super::Outcome;
+use super::capture::{self, Capture, Rtp, now};
 use super::keyhush::Keyhush;
 use super::network::{Host, settled};
 use super::phone::Phone;
-use super::Outcome;
 
 /// A card number that every payment provider has for tests.
 pub const CARD: &str = "4111111111111111";
@@ -134,7 +134,11 @@ pub fn run(keyhush: &mut Keyhush, caller: &Host, agent: &Host, tell: &mut dyn Fn
 }
 
 impl Voice {
-    fn of<'a>(sent: impl Iterator<Item = &'a Rtp>, arrived: &[Rtp], may_differ: impl Fn(&Rtp) -> bool) -> Voice {
+    fn of<'a>(
+        sent: impl Iterator<Item = &'a Rtp>,
+        arrived: &[Rtp],
+        may_differ: impl Fn(&Rtp) -> bool,
+    ) -> Voice {
         let arrived: BTreeMap<_, _> =
             arrived.iter().map(|packet| ((&packet.ssrc, packet.sequence), &packet.bytes)).collect();
         let mut voice = Voice { sent: 0, arrived: 0, altered: 0 };
@@ -155,7 +159,10 @@ impl Seen {
         let heard = format!("{CARD}{mask}{MENU}");
         let lossless = |voice: Voice| voice.sent > 0 && voice.arrived == voice.sent && voice.altered == 0;
         let checks = [
-            (self.open.keyed == CARD, "the caller's telephone did not key the card number without SecureMode"),
+            (
+                self.open.keyed == CARD,
+                "the caller's telephone did not key the card number without SecureMode",
+            ),
             (self.open.received == CARD, "without SecureMode the agent did not receive what was keyed"),
             (self.secured.keyed == CARD, "the caller's telephone did not key the card number in SecureMode"),
             (self.secured.received == mask, "in SecureMode the agent did not receive the mask key alone"),
@@ -167,13 +174,11 @@ impl Seen {
             (lossless(self.to_agent), "voice towards the agent was lost or altered"),
             (lossless(self.to_caller), "voice towards the caller was lost or altered"),
             (self.towards_agent[0] == self.towards_agent[1], "packets towards the agent were lost or added"),
-            (self.towards_caller[0] == self.towards_caller[1], "packets towards the caller were lost or added"),
+            (
+                self.towards_caller[0] == self.towards_caller[1],
+                "packets towards the caller were lost or added",
+            ),
         ];
         checks.into_iter().filter(|(fine, _)| !fine).map(|(_, fault)| fault.to_owned()).collect()
     }
-}
-
-/// Seconds since the Unix epoch, as tshark counts them.
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

@@ -47,7 +47,9 @@ impl Keyhush {
         command.arg("run").arg("--config").arg(&file);
         let process = Running::start("keyhush", command)?;
         let mut keyhush = Keyhush { process };
-        keyhush.process.wait_until("its console answers", Duration::from_secs(30), |_| console(&["stats"]).ok())?;
+        keyhush
+            .process
+            .wait_until("its console answers", Duration::from_secs(30), |_| console(&["stats"]).ok())?;
         Ok(keyhush)
     }
 
@@ -65,10 +67,12 @@ impl Keyhush {
     /// When the call is not listed.
     pub fn presses(&self, call_id: &str) -> Outcome<u64> {
         let list = console_json(&["calls"])?;
-        let is_it = |call: &&Value| call["call_ids"].as_array().is_some_and(|ids| ids.iter().any(|id| id == call_id));
+        let is_it =
+            |call: &&Value| call["call_ids"].as_array().is_some_and(|ids| ids.iter().any(|id| id == call_id));
         let call = list["calls"].as_array().and_then(|calls| calls.iter().find(is_it));
         let presses = call.and_then(|call| call["presses"]["merged"].as_u64());
-        presses.ok_or_else(|| Trouble::new(format!("`keyhush calls` does not show the call {call_id}: {list}")))
+        presses
+            .ok_or_else(|| Trouble::new(format!("`keyhush calls` does not show the call {call_id}: {list}")))
     }
 
     /// All counters by name, over all lcores.
@@ -85,7 +89,10 @@ impl Keyhush {
     /// # Errors
     /// When the console does not show it.
     pub fn counter(&self, name: &str) -> Outcome<u64> {
-        self.counters()?.get(name).copied().ok_or_else(|| Trouble::new(format!("`keyhush stats` has no {name}")))
+        self.counters()?
+            .get(name)
+            .copied()
+            .ok_or_else(|| Trouble::new(format!("`keyhush stats` has no {name}")))
     }
 
     /// Waits until a counter has reached `value`.
@@ -93,7 +100,8 @@ impl Keyhush {
     /// # Errors
     /// When it has not within `at_most`.
     pub fn wait_for_counter(&mut self, name: &str, value: u64, at_most: Duration) -> Outcome<()> {
-        let reached = || console_json(&["stats"]).is_ok_and(|list| list["counters"][name].as_u64() >= Some(value));
+        let reached =
+            || console_json(&["stats"]).is_ok_and(|list| list["counters"][name].as_u64() >= Some(value));
         self.process.wait_until(&format!("{name} reaches {value}"), at_most, |_| reached().then_some(()))
     }
 
@@ -124,7 +132,8 @@ impl Keyhush {
 /// # Errors
 /// When it refuses, with its reason.
 pub fn console(arguments: &[&str]) -> Outcome<String> {
-    let output = Command::new(binary()?).args(arguments).stdin(Stdio::null()).output().during("starting keyhush")?;
+    let output =
+        Command::new(binary()?).args(arguments).stdin(Stdio::null()).output().during("starting keyhush")?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -141,10 +150,11 @@ fn console_json(arguments: &[&str]) -> Outcome<Value> {
 fn settings(pairs: &[[&Host; 2]]) -> Outcome<String> {
     let status = fs::read_to_string("/proc/self/status").during("reading which cores we may use")?;
     let cores = cores(&status);
-    let mut text = String::from("[eal]\nhugepages = false\n\n[idle]\nmode = \"backoff\"\n");
+    let mut text = String::from("[eal]\nhugepages = false\nmemory_mib = 512\n\n[idle]\nmode = \"backoff\"\n");
     for (number, [carrier, customer]) in pairs.iter().enumerate() {
         let core = cores.get(number).ok_or_else(|| Trouble::new("this needs a core for each wire"))?;
-        let port = |place: usize, host: &Host| format!("net_af_packet{place},iface={},framesz=2048", host.name());
+        let port =
+            |place: usize, host: &Host| format!("net_af_packet{place},iface={},framesz=2048", host.name());
         text += &format!(
             "
 [[wire]]

@@ -39,7 +39,10 @@ impl Host {
         let host = Host { name: name.to_owned(), address };
         let mtu = MTU.to_string();
         call("ip", &["netns", "add", name])?;
-        call("ip", &["link", "add", name, "mtu", &mtu, "type", "veth", "peer", "eth0", "mtu", &mtu, "netns", name])?;
+        call(
+            "ip",
+            &["link", "add", name, "mtu", &mtu, "type", "veth", "peer", "eth0", "mtu", &mtu, "netns", name],
+        )?;
         // What our half would say by itself (neighbour discovery) never crosses the wire and would upset the counts.
         let quiet = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
         if fs::exists(&quiet).unwrap_or(false) {

@@ -40,13 +40,18 @@ impl Phone {
         let home = Path::new(ROOT).join(format!("phone-{name}"));
         fs::create_dir_all(&home).during("making a telephone's directory")?;
         fs::write(home.join("config"), config(host, hertz)).during("writing a telephone's settings")?;
-        let account = format!("<sip:{name}@{};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu\n", host.address());
+        let account = format!(
+            "<sip:{name}@{};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu\n",
+            host.address()
+        );
         fs::write(home.join("accounts"), account).during("writing a telephone's account")?;
         fs::write(home.join("contacts"), "").during("writing a telephone's contacts")?;
         let mut command = host.command("baresip");
         command.arg("-4").arg("-f").arg(&home);
         let mut process = Running::start(&format!("phone-{name}"), command)?;
-        process.wait_until("the telephone is ready", PATIENCE, |said| said.contains("baresip is ready").then_some(()))?;
+        process.wait_until("the telephone is ready", PATIENCE, |said| {
+            said.contains("baresip is ready").then_some(())
+        })?;
         let control = Control::open(host)?;
         Ok(Phone { process, control })
     }
@@ -94,7 +99,11 @@ impl Phone {
     pub fn keys_heard(&self) -> String {
         let said = self.process.said();
         let heard = said.split("received event: '").skip(1);
-        heard.filter_map(|rest| rest.split_once("' (end=1)")).map(|(key, _)| key).filter(|key| key.len() == 1).collect()
+        heard
+            .filter_map(|rest| rest.split_once("' (end=1)"))
+            .map(|(key, _)| key)
+            .filter(|key| key.len() == 1)
+            .collect()
     }
 
     /// Switches it off.
@@ -187,7 +196,8 @@ impl Control {
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let message = self.said.recv_timeout(left).during(format!("waiting for the telephone's {what}"))?;
+            let message =
+                self.said.recv_timeout(left).during(format!("waiting for the telephone's {what}"))?;
             if wanted(&message) {
                 return Ok(message);
             }

@@ -26,7 +26,12 @@ impl Running {
         let log = Path::new(ROOT).join(format!("{name}.log"));
         let file = File::create(&log).during("making a log")?;
         let again = file.try_clone().during("making a log")?;
-        let child = command.stdin(Stdio::null()).stdout(file).stderr(again).spawn().during(format!("starting {name}"))?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(again)
+            .spawn()
+            .during(format!("starting {name}"))?;
         Ok(Running { name: name.to_owned(), child, log })
     }
 

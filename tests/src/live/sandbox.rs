@@ -30,14 +30,22 @@ pub fn is_inside() -> bool {
 /// When the kernel lets this user make no namespaces; the words say what to do.
 pub fn command(arguments: &[&str]) -> Outcome<Command> {
     let program = env::current_exe().during("finding this program's own file")?;
+    Ok(enter(flags()?, &program, arguments))
+}
+
+fn enter(flags: &[&str], program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("setpriv");
     // `--kill-child` ends the sandbox with unshare, the death signal ends unshare with us.
-    command.args(["--pdeathsig", "KILL", "unshare"]).args(flags()?);
+    command.args(["--pdeathsig", "KILL", "unshare"]).args(flags);
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--"]);
     command.arg(program).args(arguments).env(INSIDE, "1").stdin(Stdio::null());
     // What the user has set for tshark or baresip is not to change what is seen.
-    command.env("HOME", ROOT).env("LC_ALL", "C.UTF-8").env_remove("XDG_CONFIG_HOME").env_remove("XDG_RUNTIME_DIR");
-    Ok(command)
+    command
+        .env("HOME", ROOT)
+        .env("LC_ALL", "C.UTF-8")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("XDG_RUNTIME_DIR");
+    command
 }
 
 /// Runs this very program inside a new sandbox, its output shared with ours.
@@ -56,14 +64,65 @@ pub fn output(arguments: &[&str]) -> Outcome<Output> {
     command(arguments)?.output().during("starting unshare")
 }
 
+/// Runs `program` with `arguments` inside a sandbox that an ordinary user made, and keeps its output. Where we are root, the
+/// user is nobody and gets copies of `program` and of `beside`, since nobody may not look into everybody's build directory.
+/// `None` where the kernel lets an ordinary user make no namespaces.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn output_as_ordinary_user(arguments: &[&str], beside: &Path) -> Outcome<Option<Output>> {
+    const NOBODY: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let program = env::current_exe().during("finding this program's own file")?;
+    let status = fs::read_to_string("/proc/self/status").during("reading who we are")?;
+    if !status.lines().any(|line| line.starts_with("Uid:\t0\t")) {
+        return if may_unshare(&[], USER) { output(arguments).map(Some) } else { Ok(None) };
+    }
+    if !may_unshare(NOBODY, USER) {
+        return Ok(None);
+    }
+    let copies = Path::new("/mnt");
+    let (copy, beside_it) = (copies.join("program"), copies.join("beside"));
+    let inner = enter(USER, &copy, arguments);
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--pdeathsig",
+        "KILL",
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-euc",
+    ]);
+    command.arg("mount -t tmpfs -o mode=0755 tmpfs /mnt; cp \"$1\" /mnt/program; cp \"$2\" /mnt/beside; cd /; shift 2; exec \"$@\"");
+    command.arg("sh").arg(program).arg(beside).args(NOBODY).arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+        .env("KEYHUSH_BINARY", beside_it)
+        .stdin(Stdio::null())
+        .output()
+        .map(Some)
+        .during("starting unshare")
+}
+
+/// A user namespace in which whoever makes it is root.
+const USER: &[&str] = &["--user", "--map-root-user"];
+
+fn may_unshare(before: &[&str], flags: &[&str]) -> bool {
+    let words = [before, &["unshare"], flags, &["--net", "--mount", "--pid", "--fork", "true"]].concat();
+    let mut probe = Command::new(words[0]);
+    probe.args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
 fn flags() -> Outcome<&'static [&'static str]> {
-    const USER: &[&str] = &["--user", "--map-root-user"];
-    let allows = |flags: &[&str]| {
-        let mut probe = Command::new("unshare");
-        probe.args(flags).args(["--net", "--mount", "--pid", "--fork", "true"]);
-        probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    [USER, &[]].into_iter().find(|flags| allows(flags)).ok_or_else(|| {
+    [USER, &[]].into_iter().find(|flags| may_unshare(&[], flags)).ok_or_else(|| {
         Trouble::new(
             "this kernel lets an ordinary user make no namespaces. Either allow it\n  \
              (sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0)\n  \

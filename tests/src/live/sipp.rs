@@ -48,8 +48,8 @@ pub struct Calls {
 /// How many RTP packets a call sends each way: two seconds of 20 ms.
 pub const PACKETS_A_CALL: u64 = 100;
 
-/// Where the agent's sipp listens.
-const PORT: u16 = 5060;
+/// Where sipp listens on both hosts, so that a telephone may have 5060 there.
+const PORT: u16 = 5070;
 
 /// Samples in one packet of 20 ms.
 const PACKET: usize = 160;
@@ -71,7 +71,20 @@ impl Load {
         let start = |host: &Host, arguments: &[&str]| {
             let mut command = host.command("sipp");
             let address = host.address().to_string();
-            command.args(["-i", &address, "-mi", &address, "-m", &calls, "-nostdin", "-trace_err"]).args(arguments);
+            command
+                .args([
+                    "-i",
+                    &address,
+                    "-p",
+                    &PORT.to_string(),
+                    "-mi",
+                    &address,
+                    "-m",
+                    &calls,
+                    "-nostdin",
+                    "-trace_err",
+                ])
+                .args(arguments);
             command.current_dir(&directory);
             Running::start(&format!("sipp-{}", host.name()), command)
         };
@@ -81,7 +94,10 @@ impl Load {
         })?;
         let to = format!("{}:{PORT}", agent.address());
         let file = statistics.display().to_string();
-        let calling = start(caller, &["-sf", "caller.xml", &to, "-r", &a_second, "-trace_stat", "-stf", &file, "-fd", "1"])?;
+        let calling = start(
+            caller,
+            &["-sf", "caller.xml", &to, "-r", &a_second, "-trace_stat", "-stf", &file, "-fd", "1"],
+        )?;
         Ok(Calls { caller: calling, agent: answering, statistics })
     }
 }

@@ -1,5 +1,4 @@
 //! Calls followed over a simulated wire, message by message.
-#![allow(clippy::panic)]
 
 mod ends;
 mod media;

@@ -255,7 +255,8 @@ impl Network {
 
     pub(crate) fn flow(&self, from: Side, address: &str, port: u16) -> &Flow {
         let key = key(from, address, port);
-        self.shadow.get(&key).unwrap_or_else(|| panic!("{key:?} is followed"))
+        assert!(self.shadow.contains_key(&key), "{key:?} is followed");
+        &self.shadow[&key]
     }
 
     pub(crate) fn has(&self, from: Side, address: &str, port: u16) -> bool {

@@ -200,3 +200,20 @@ fn two_dialogs_with_one_call_id_are_two_legs() {
     network.seconds(6);
     assert!(!network.has(Carrier, "203.0.113.1", 5000) && network.has(Carrier, "203.0.113.9", 5900));
 }
+
+#[test]
+fn a_call_that_passes_the_wire_twice_is_followed_in_both_directions() {
+    let mut network = Network::new();
+    let invite = request("INVITE", 1).sdp(&audio("198.51.100.1", 4000));
+    network.send(Carrier, invite.clone());
+    network.send(Customer, invite.branch("z9hG4bKproxy"));
+    let answer = response(200, "INVITE", 1).sdp(&audio("198.51.100.2", 4002));
+    network.send(Carrier, answer.clone().branch("z9hG4bKproxy"));
+    network.send(Customer, answer);
+    assert_eq!((network.calls.len(), network.calls.list(9)[0].legs), (1, 1));
+    network.secure("call-1");
+    for (address, port) in [("198.51.100.1", 4000), ("198.51.100.2", 4002)] {
+        assert!(network.has(Customer, address, port));
+        assert_eq!(network.mode(Carrier, address, port), MASKED);
+    }
+}

@@ -86,7 +86,7 @@ fn an_answer_comes_within_milliseconds() {
     for _ in 0..20 {
         client.ask(&secure("good")).expect("an answer");
     }
-    assert!(begin.elapsed() < Duration::from_millis(20 * 25), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(20 * 40), "{:?}", begin.elapsed());
 }
 
 #[test]

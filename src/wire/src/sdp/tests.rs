@@ -32,7 +32,8 @@ fn media(text: &str) -> Vec<Media<'_>> {
 #[test]
 fn a_description_is_read_media_by_media() {
     let media = media(OFFER);
-    let [first, second, third] = media.as_slice() else { panic!("three media") };
+    assert_eq!(media.len(), 3);
+    let (first, second, third) = (&media[0], &media[1], &media[2]);
     assert!(first.is_audio() && !first.is_encrypted());
     assert_eq!((first.port(), first.port_count(), first.profile()), (49170, 2, &b"RTP/AVP"[..]));
     assert_eq!(first.formats().collect::<Vec<_>>(), [0, 96, 101]);

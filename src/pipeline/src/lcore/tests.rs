@@ -1,0 +1,174 @@
+use handover::{Answer, CallHandle, Format, FormatKind, Formats, MaskKey, NumberedUpdate};
+
+use super::*;
+
+/// A frame that goes on in further segments.
+struct Chained(Vec<u8>);
+
+impl Buffer for Chained {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+    fn is_chained(&self) -> bool {
+        true
+    }
+}
+
+struct Taken<B> {
+    left: Vec<B>,
+    reports: Vec<Report>,
+}
+
+impl<B> Default for Taken<B> {
+    fn default() -> Self {
+        Taken { left: Vec::new(), reports: Vec::new() }
+    }
+}
+
+impl<B> Outputs<B> for Taken<B> {
+    fn transmit(&mut self, _wire: WireId, _toward: Side, frame: B) {
+        self.left.push(frame);
+    }
+    fn to_signalling(&mut self, arrival: Arrival<B>) -> Result<(), Arrival<B>> {
+        Err(arrival)
+    }
+    fn report(&mut self, report: Report) -> Result<(), Report> {
+        self.reports.push(report);
+        Ok(())
+    }
+    fn press(&mut self, press: Press) -> Result<(), Press> {
+        Err(press)
+    }
+    fn answer(&mut self, _token: u64, _answer: Answer) {}
+}
+
+const AGENT: [u8; 4] = [198, 51, 100, 20];
+
+fn lcore() -> (Lcore, LcoreLink, Counters) {
+    let (link, counters) = (LcoreLink::new(16), Counters::default());
+    let pad = Pad::new(|_| Ok(())).expect("a page may be locked");
+    (Lcore::new(LcoreLimits { flows: 2, streams: 2 }, link.clone(), counters.clone(), pad, 1), link, counters)
+}
+
+fn flow(port: u16, from: Side, mode: FlowMode) -> Flow {
+    let mut formats = Formats::default();
+    formats.push(Format { payload_type: 0, kind: FormatKind::Pcmu, clock_khz: 8 });
+    formats.push(Format { payload_type: 101, kind: FormatKind::TelephoneEvent, clock_khz: 8 });
+    Flow {
+        key: FlowKey {
+            destination: Endpoint::new(AGENT.into(), port),
+            vlan: VlanStack::UNTAGGED,
+            wire: WireId(0),
+            from,
+        },
+        call: CallHandle { slot: 1, generation: 1 },
+        mode,
+        formats,
+        encrypted: false,
+        learn: from == Side::Customer,
+    }
+}
+
+/// An RTP packet to the agent's address, from a port of the test's choice.
+fn rtp(source_port: u16, port: u16) -> Vec<u8> {
+    let mut frame = vec![2; 12];
+    frame.extend([0x08, 0, 0x45, 0, 0, 20 + 8 + 12 + 160, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 20]);
+    frame.extend(AGENT);
+    frame.extend(source_port.to_be_bytes());
+    frame.extend(port.to_be_bytes());
+    frame.extend([0, 8 + 12 + 160, 0, 0, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]);
+    frame.extend([0x55; 160]);
+    frame
+}
+
+fn install(link: &LcoreLink, number: u64, flow: Flow) {
+    assert!(link.send(NumberedUpdate { number, update: FlowUpdate::Install(flow) }));
+}
+
+#[test]
+fn chained_frames_pass_except_towards_a_secured_call() {
+    let (mut lcore, link, counters) = lcore();
+    let mut arrive = |lcore: &mut Lcore, frame: Vec<u8>| {
+        let mut out = Taken::default();
+        lcore.process(
+            Instant::ZERO,
+            WireId(0),
+            Side::Carrier,
+            core::iter::once(Chained(frame.clone())),
+            &mut out,
+        );
+        out.left.iter().inspect(|left| assert_eq!(left.0, frame)).count()
+    };
+    assert_eq!(arrive(&mut lcore, rtp(9, 4000)), 1);
+    install(&link, 1, flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound)));
+    lcore.follow();
+    assert_eq!(arrive(&mut lcore, rtp(9, 4000)), 0);
+    let mut elsewhere = rtp(9, 4000);
+    elsewhere[33] ^= 1;
+    assert_eq!(arrive(&mut lcore, elsewhere), 1);
+    assert_eq!(arrive(&mut lcore, vec![7; 10]), 1, "a runt");
+    assert_eq!(counters.get(Counter::DropSecuredChained), 1);
+    assert_eq!(counters.get(Counter::PassChained), 3);
+}
+
+#[test]
+fn a_source_is_reported_once_and_a_flood_of_sources_at_most_every_fifty_milliseconds() {
+    let (mut lcore, link, _) = lcore();
+    install(&link, 1, flow(4000, Side::Customer, FlowMode::Pass));
+    lcore.follow();
+    let mut out = Taken::default();
+    let mut arrive = |now: u64, port: u16| {
+        let now = Instant::from_nanos(now * 1_000_000);
+        lcore.process(now, WireId(0), Side::Customer, core::iter::once(rtp(port, 4000)), &mut out);
+        out.reports.drain(..).filter(|report| matches!(report, Report::Source { .. })).count()
+    };
+    assert_eq!(arrive(1, 500), 1);
+    assert_eq!(arrive(2, 500), 0);
+    assert_eq!((3..40).map(|now| arrive(now, now as u16)).sum::<usize>(), 0);
+    assert_eq!(arrive(60, 700), 1);
+}
+
+#[test]
+fn media_is_reported_once_a_period() {
+    let (mut lcore, link, _) = lcore();
+    install(&link, 1, flow(4000, Side::Carrier, FlowMode::Pass));
+    lcore.follow();
+    let mut out = Taken::default();
+    for now in 0..1_000_u64 {
+        let now = Instant::from_nanos(now * 20_000_000);
+        lcore.process(now, WireId(0), Side::Carrier, core::iter::once(rtp(9, 4000)), &mut out);
+    }
+    assert_eq!(out.reports.len(), 4, "20 s are four periods of 5 s");
+}
+
+#[test]
+fn a_full_flow_table_fails_closed_and_streams_come_back() {
+    let (mut lcore, link, counters) = lcore();
+    let secured = FlowMode::Mask(MaskKey::Pound);
+    for port in 1..=3 {
+        install(&link, u64::from(port), flow(port, Side::Carrier, secured));
+    }
+    lcore.follow();
+    assert_eq!((lcore.flows(), link.acknowledged(), counters.get(Counter::FlowsFull)), (2, 3, 1));
+    let mut out = Taken::default();
+    lcore.process(Instant::ZERO, WireId(0), Side::Carrier, core::iter::once(rtp(9, 3)), &mut out);
+    assert!(out.left.is_empty(), "a secured flow without room does not leave");
+    for round in 0..10_u64 {
+        let number = 4 + round * 2;
+        let mut out = Taken::default();
+        lcore.process(Instant::ZERO, WireId(0), Side::Carrier, core::iter::once(rtp(9, 1)), &mut out);
+        assert_eq!(out.left.len(), 1);
+        let key = flow(1, Side::Carrier, secured).key;
+        if round % 2 == 0 {
+            install(&link, number, flow(1, Side::Carrier, FlowMode::Pass));
+        } else {
+            assert!(link.send(NumberedUpdate { number, update: FlowUpdate::Remove(key) }));
+        }
+        install(&link, number + 1, flow(1, Side::Carrier, secured));
+        lcore.follow();
+    }
+    assert_eq!(counters.get(Counter::StreamsFull), 0, "each stream's state was given back");
+}
