@@ -1,8 +1,10 @@
 //! Whole calls through `replay`: what was keyed, what left, what was reported.
+#![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
 
 mod bad_wire;
 mod corpora;
 mod merged;
+mod switched;
 mod timing;
 mod topology;
 mod transports;

@@ -1,5 +1,8 @@
 //! What holds for the whole pipeline whatever arrives: nothing panics, every frame is accounted for, and what is not
 //! masked leaves bit for bit.
+#![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
+
+mod simulation;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -12,14 +12,19 @@
 //! | [`scene`] | frames with their times: what goes over the wire |
 //! | [`faults`] | loss, duplication, reordering |
 //! | [`played`] | a scene sent through `replay`, and what came of it |
+//! | [`appliance`] | several lcores and a console, without DPDK |
 //! | [`tshark`] | Wireshark's opinion |
+//! | [`live`] | real telephones and SIP peers, and Keyhush between them |
 //! | [`corpus`] | captures and messages that nobody here made |
 #![forbid(unsafe_code)]
+#![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
 
+pub mod appliance;
 pub mod corpus;
 pub mod faults;
 pub mod frame;
 pub mod leg;
+pub mod live;
 pub mod played;
 pub mod rtp;
 pub mod scene;

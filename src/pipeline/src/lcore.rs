@@ -37,7 +37,7 @@ pub struct LcoreLimits {
 
 impl Default for LcoreLimits {
     fn default() -> Self {
-        LcoreLimits { flows: 65_536, streams: 4_096 }
+        LcoreLimits { flows: 131_072, streams: 4_096 }
     }
 }
 

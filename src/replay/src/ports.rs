@@ -29,10 +29,10 @@ impl Ports {
         let station: Option<[u8; 6]> = field(frame, 6);
         if let Some(source) = source_address(frame) {
             let side = if self.carrier.contains(source) { Side::Carrier } else { Side::Customer };
-            if let Some(station) = station {
-                if self.stations.len() < MOST_STATIONS || self.stations.contains_key(&station) {
-                    self.stations.insert(station, side);
-                }
+            if let Some(station) = station
+                && (self.stations.len() < MOST_STATIONS || self.stations.contains_key(&station))
+            {
+                self.stations.insert(station, side);
             }
             return side;
         }

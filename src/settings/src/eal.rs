@@ -82,10 +82,12 @@ pub(crate) fn complete(device: &mut Device, mtu: u16, queues: u16) {
     let frame = af_packet_frame(mtu);
     if frame > AF_PACKET_FRAME && device.argument("framesz").is_none() && device.argument("blocksz").is_none()
     {
-        // The kernel wants slots of a multiple of 16 and blocks of whole pages that whole slots fill.
-        let frame = frame.next_power_of_two();
+        // The kernel wants slots of a multiple of 16, blocks of whole pages, and whole slots in each block. The rings
+        // are locked memory, of which an ordinary user has 8 MiB: fewer slots where they are larger.
+        let frame = frame.next_multiple_of(1024);
         device.set_default("framesz", frame);
         device.set_default("blocksz", frame * 4);
+        device.set_default("framecnt", if frame > 4096 { 128 } else { 256 });
     }
 }
 

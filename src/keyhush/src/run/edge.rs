@@ -44,7 +44,7 @@ struct Transmit {
 }
 
 enum Port {
-    Own([Transmit; 2]),
+    Own(Box<[Transmit; 2]>),
     Relay(Ring<Relayed>),
 }
 
@@ -82,7 +82,9 @@ impl Edge {
         let ports = ways
             .into_iter()
             .map(|way| match way {
-                Way::Own(queues) => Port::Own(queues.map(|queue| Transmit { queue, waiting: Burst::new() })),
+                Way::Own(queues) => {
+                    Port::Own(Box::new(queues.map(|queue| Transmit { queue, waiting: Burst::new() })))
+                }
                 Way::Relay(ring) => Port::Relay(ring),
             })
             .collect();
@@ -98,7 +100,8 @@ impl Edge {
             self.transmit(wire, toward, frame);
         }
         for port in &mut self.ports {
-            if let Port::Own([carrier, customer]) = port {
+            if let Port::Own(pair) = port {
+                let [carrier, customer] = &mut **pair;
                 carrier.flush(&self.counters, Counter::TxCarrier);
                 customer.flush(&self.counters, Counter::TxCustomer);
             }

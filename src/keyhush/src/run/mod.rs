@@ -8,6 +8,8 @@
 //! | `link.rs` | carrying the link across a wire |
 //! | `hooks.rs` | what a test may do to an lcore |
 
+#![allow(clippy::disallowed_methods, reason = "an edge: lcores and the supervisor wait in real time")]
+
 mod edge;
 mod hooks;
 mod link;
@@ -240,10 +242,11 @@ fn assemble(
     }
 }
 
-/// Room for every flow that the call table may describe.
+/// How many flows are followed in all: the call table's bound, and so the room in each lcore's table.
 fn flows(settings: &Settings) -> usize {
-    // Four flows are an ordinary call seen once: two directions, announced and learned.
-    (settings.calls.calls as usize).saturating_mul(4)
+    // Four flows are an ordinary call seen once: two directions, announced and learned. As many again are for calls
+    // seen twice and for destinations that were given up.
+    (settings.calls.calls as usize).saturating_mul(8)
 }
 
 fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Signalling<nic::Mbuf> {
@@ -262,6 +265,7 @@ fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Sign
         calls: settings.calls.calls as usize,
         legs_per_call: settings.calls.legs_per_call as usize,
         flows_per_call: settings.calls.flows_per_call as usize,
+        flows: flows(settings),
         idle: settings.calls.idle,
         linger: settings.calls.linger,
         ..calls::Limits::default()

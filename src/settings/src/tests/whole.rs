@@ -126,8 +126,8 @@ fn eal_is_told_of_memory_and_devices() {
 fn jumbo_frames_fit_ring_slots_and_buffers() {
     let text = "[[wire]]\nmtu = 9000\ncarrier = \"net_af_packet0,iface=a0\"\ncustomer = \"net_af_packet1,iface=a1\"\n";
     let settings = settings(text);
-    let slot = settings.wires[0].carrier.argument("framesz").expect("chosen");
-    assert!(slot.parse::<u32>().expect("a number") >= 9128);
+    let ring = |key| settings.wires[0].carrier.argument(key).and_then(|value| value.parse::<u32>().ok());
+    assert_eq!([ring("framesz"), ring("blocksz"), ring("framecnt")], [Some(9216), Some(9 * 4096), Some(128)]);
     assert!(settings.pool.data_room >= 128 + 9000 + 26);
     assert_eq!(settings.wires[0].frame_len(), 9022);
     let usual = super::settings(MINIMAL);

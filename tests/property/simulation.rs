@@ -1,0 +1,155 @@
+//! Several calls on several lcores that are sometimes slow, a wire with faults, a console that switches SecureMode on and
+//! off at any moment: after every step what left is held against what it may be. A failure tells its seed.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use handover::{Counter, Side, Transport};
+use keyhush_tests::appliance::{Appliance, Left};
+use keyhush_tests::faults::{BAD_WIRE, survivors};
+use keyhush_tests::leg::Leg;
+use keyhush_tests::rtp::KeyPlan;
+use keyhush_tests::scene::{Carries, Scene, Sent};
+use keyhush_tests::seed::Seed;
+use keyhush_tests::seen::{Seen, event_blocks, rtp};
+
+const SEEDS: core::ops::Range<u64> = 0..24;
+const STEPS: usize = 60;
+const LCORES: usize = 3;
+
+struct Simulation {
+    seed: u64,
+    chance: Seed,
+    appliance: Appliance,
+    scene: Scene,
+    legs: Vec<Leg>,
+    /// The shadow model: which calls are in SecureMode.
+    secured: Vec<bool>,
+    pressed: usize,
+    captured: usize,
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Self {
+        let legs: Vec<Leg> = (1..=4).map(Leg::new).collect();
+        let mut simulation = Simulation {
+            seed,
+            chance: Seed::new(seed),
+            appliance: Appliance::new(LCORES),
+            scene: Scene::default(),
+            secured: vec![false; legs.len()],
+            legs,
+            pressed: 0,
+            captured: 0,
+        };
+        for number in 0..simulation.legs.len() {
+            simulation.legs[number].set_up(&mut simulation.scene);
+            simulation.carry_and_check(number, false);
+        }
+        simulation
+    }
+
+    fn step(&mut self) {
+        let number = self.chance.below(self.legs.len() as u64) as usize;
+        match self.chance.below(10) {
+            0 => {
+                let call_id = self.legs[number].call_id.clone();
+                assert!(self.appliance.secure(&call_id), "seed {}", self.seed);
+                self.secured[number] = true;
+            }
+            1 => {
+                let call_id = self.legs[number].call_id.clone();
+                assert!(self.appliance.release(&call_id), "seed {}", self.seed);
+                self.secured[number] = false;
+            }
+            2 => {
+                let port = 31_000 + 2 * self.chance.below(500) as u16;
+                self.legs[number].media[1].set_port(port);
+                self.legs[number].sdp[1].media.set_port(port);
+                self.legs[number].renegotiate(&mut self.scene, Side::Customer, "INVITE");
+            }
+            3 => {
+                // An lcore is busy with something else while flows change, but not for so long as a message is held.
+                self.legs[number].renegotiate(&mut self.scene, Side::Carrier, "UPDATE");
+                let lcore = self.chance.below(LCORES as u64) as usize;
+                let busy = self.chance.below(4);
+                self.appliance.stall(lcore, busy);
+            }
+            4 => self.legs[number].agent_presses(&mut self.scene, b'9'),
+            _ => {
+                let key = b"0123456789*#ABCD"[self.chance.below(16) as usize];
+                self.legs[number].press(&mut self.scene, key, &KeyPlan::default());
+                self.legs[number].talk(&mut self.scene, 60);
+            }
+        }
+        self.scene.pass(10);
+        self.carry_and_check(number, true);
+    }
+
+    /// Carries what the step sent, over a bad wire, and holds what left against what may leave.
+    fn carry_and_check(&mut self, number: usize, with_faults: bool) {
+        let mut sent = self.scene.in_order();
+        self.scene.sent.clear();
+        if with_faults {
+            sent = BAD_WIRE.befall(&sent, self.chance.bits());
+        }
+        self.appliance.carry(&sent);
+        self.appliance.wait_until(self.scene.now);
+        // Orders took time of their own.
+        self.appliance.wait(5);
+        let left = self.appliance.take_left();
+        assert_eq!(left.len(), sent.len(), "seed {}: every frame leaves", self.seed);
+        let secured = self.secured[number];
+        // A message may leave after media that came after it; within a stream all leaves in order.
+        let mut streams: BTreeMap<_, Vec<&Left>> = BTreeMap::new();
+        for left in left.iter().rev() {
+            streams.entry(stream(&left.frame)).or_default().push(left);
+        }
+        for sent in &sent {
+            let left = streams.get_mut(&stream(&sent.frame)).and_then(Vec::pop);
+            self.check(left.expect("a frame of its stream leaves"), sent, secured);
+        }
+        let keys = self.appliance.take_keys(Transport::Event).len();
+        let new = self.scene.pressed.len() - self.pressed;
+        let survived = survivors(&sent, self.scene.pressed.len());
+        let expected = survived[self.pressed..].iter().filter(|survived| **survived).count();
+        assert_eq!(keys, if secured { expected } else { 0 }, "seed {}: of {new} presses", self.seed);
+        self.pressed = self.scene.pressed.len();
+        self.captured += keys;
+    }
+
+    fn check(&self, left: &Left, sent: &Sent, secured: bool) {
+        assert_eq!(left.toward, sent.from.opposite(), "seed {}", self.seed);
+        if sent.carries == Carries::Nothing || !secured {
+            assert_eq!(left.frame, sent.frame, "seed {}: what is not ours to change is changed", self.seed);
+            return;
+        }
+        let seen = Seen::of(&left.frame).expect("an event");
+        assert!(seen.checksums_verify, "seed {}", self.seed);
+        let (_, blocks) = rtp(&left.frame[seen.payload]).expect("an event");
+        for (event, volume, _) in event_blocks(blocks) {
+            assert_eq!((event, volume & 0x3f), (11, 10), "seed {}: a digit leaves", self.seed);
+        }
+    }
+}
+
+/// What names a stream of datagrams.
+fn stream(frame: &[u8]) -> (SocketAddr, SocketAddr) {
+    let seen = Seen::of(frame).expect("a datagram");
+    (seen.source, seen.destination)
+}
+
+#[test]
+fn invariants_hold_whatever_happens_when() {
+    let mut captured = 0;
+    for seed in SEEDS {
+        let mut simulation = Simulation::new(seed);
+        for _ in 0..STEPS {
+            simulation.step();
+        }
+        assert_eq!(simulation.appliance.counter(Counter::LcoresLost), 0, "seed {seed}");
+        assert_eq!(simulation.appliance.counter(Counter::SipHoldExpired), 0, "seed {seed}");
+        captured += simulation.captured;
+    }
+    assert!(captured > 100, "only {captured} presses were captured: the simulation does too little");
+}

@@ -1,0 +1,223 @@
+//! The pipeline with several lcores and a console, in virtual time: for what a replay cannot ask of it.
+
+use core::time::Duration;
+
+use calls::{Calls, SecureDefault};
+use handover::{
+    Answer, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Side, Transport, WireId,
+};
+use pipeline::lcore::LcoreLimits;
+use pipeline::{Arrival, Lcore, Outputs, Report, Signalling, SignallingLimits};
+use secret::Pad;
+
+use crate::played::{OpenPress, pad};
+use crate::scene::Sent;
+
+const SEED: u64 = 3;
+
+/// How often time is served between frames.
+const TICK: Duration = Duration::from_millis(1);
+
+/// A frame that left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Left {
+    /// When.
+    pub time: Instant,
+    /// On which wire.
+    pub wire: WireId,
+    /// On which side.
+    pub toward: Side,
+    /// The frame.
+    pub frame: Vec<u8>,
+}
+
+/// Everything that came out.
+#[derive(Debug, Default)]
+struct Out {
+    now: Instant,
+    left: Vec<Left>,
+    arrivals: Vec<Arrival<Vec<u8>>>,
+    reports: Vec<Report>,
+    presses: Vec<Press>,
+    answers: Vec<(u64, Answer)>,
+}
+
+impl Outputs<Vec<u8>> for Out {
+    fn transmit(&mut self, wire: WireId, toward: Side, frame: Vec<u8>) {
+        self.left.push(Left { time: self.now, wire, toward, frame });
+    }
+    fn to_signalling(&mut self, arrival: Arrival<Vec<u8>>) -> Result<(), Arrival<Vec<u8>>> {
+        self.arrivals.push(arrival);
+        Ok(())
+    }
+    fn report(&mut self, report: Report) -> Result<(), Report> {
+        self.reports.push(report);
+        Ok(())
+    }
+    fn press(&mut self, press: Press) -> Result<(), Press> {
+        self.presses.push(press);
+        Ok(())
+    }
+    fn answer(&mut self, token: u64, answer: Answer) {
+        self.answers.push((token, answer));
+    }
+}
+
+/// Lcores that share the load by the destination of each frame, as receive-side scaling does, and one signalling.
+pub struct Appliance {
+    lcores: Vec<Lcore>,
+    /// Which lcores run; the others receive nothing and show no heartbeat.
+    pub running: Vec<bool>,
+    /// Until when an lcore without frames does not look at its updates.
+    stalled_until: Vec<Instant>,
+    signalling: Signalling<Vec<u8>>,
+    counters: Counters,
+    pad: Pad,
+    out: Out,
+    tokens: u64,
+}
+
+impl Appliance {
+    /// An appliance whose calls begin outside SecureMode.
+    pub fn new(lcores: usize) -> Self {
+        let counters = Counters::default();
+        let pad = pad();
+        let links: Vec<LcoreLink> = (0..lcores).map(|_| LcoreLink::new(256)).collect();
+        let limits = LcoreLimits { flows: 1_024, streams: 64 };
+        let lcores: Vec<Lcore> = links
+            .iter()
+            .map(|link| Lcore::new(limits, link.clone(), counters.clone(), pad.clone(), SEED))
+            .collect();
+        let calls = Calls::new(calls::Limits::default(), SecureDefault::Never, SEED);
+        let signalling = Signalling::new(
+            SignallingLimits::default(),
+            calls,
+            MaskKey::Pound,
+            links,
+            counters.clone(),
+            pad.clone(),
+        );
+        Appliance {
+            running: vec![true; lcores.len()],
+            stalled_until: vec![Instant::ZERO; lcores.len()],
+            lcores,
+            signalling,
+            counters,
+            pad,
+            out: Out::default(),
+            tokens: 0,
+        }
+    }
+
+    /// Which lcore a frame comes to: the same for both directions of a flow.
+    fn lcore_of(&self, frame: &[u8]) -> usize {
+        let ports = crate::seen::Seen::of(frame).map(|seen| seen.source.port() ^ seen.destination.port());
+        let running: Vec<usize> = (0..self.lcores.len()).filter(|&lcore| self.running[lcore]).collect();
+        running[usize::from(ports.unwrap_or(0) / 2) % running.len()]
+    }
+
+    /// Lets these frames, which are in order, arrive at their times.
+    pub fn carry(&mut self, sent: &[Sent]) {
+        for sent in sent {
+            self.wait_until(sent.time);
+            let lcore = self.lcore_of(&sent.frame);
+            let (wire, frame) = (WireId(0), core::iter::once(sent.frame.clone()));
+            // What else it may be busy with, it hears of flows before it takes a burst.
+            self.lcores[lcore].follow();
+            self.lcores[lcore].process(self.out.now, wire, sent.from, frame, &mut self.out);
+            self.turn();
+        }
+    }
+
+    /// Lets time pass, a tick at a time.
+    pub fn wait_until(&mut self, time: Instant) {
+        if self.out.now == Instant::ZERO {
+            self.out.now = time;
+        }
+        while self.out.now < time {
+            self.out.now = (self.out.now + TICK).min(time);
+            self.turn();
+        }
+    }
+
+    /// Lets time pass.
+    pub fn wait(&mut self, milliseconds: u64) {
+        self.wait_until(self.out.now + Duration::from_millis(milliseconds));
+    }
+
+    /// Keeps an lcore from looking at its updates for so long, unless frames come to it.
+    pub fn stall(&mut self, lcore: usize, milliseconds: u64) {
+        self.stalled_until[lcore] = self.out.now + Duration::from_millis(milliseconds);
+    }
+
+    /// Each running lcore hears of flows; signalling takes what came and does what is due.
+    fn turn(&mut self) {
+        let now = self.out.now;
+        for (number, lcore) in self.lcores.iter_mut().enumerate() {
+            if self.running[number] && self.stalled_until[number] <= now {
+                lcore.follow();
+            }
+        }
+        for report in core::mem::take(&mut self.out.reports) {
+            self.signalling.report(now, report);
+        }
+        for arrival in core::mem::take(&mut self.out.arrivals) {
+            self.signalling.receive(now, arrival, &mut self.out);
+        }
+        self.signalling.poll(now, &mut self.out);
+    }
+
+    /// Gives an order; its answer, where one comes within two seconds.
+    pub fn order(&mut self, command: Command) -> Option<Answer> {
+        self.tokens += 1;
+        let token = self.tokens;
+        self.signalling.request(self.out.now, Request { token, command }, &mut self.out);
+        for _ in 0..2_000 {
+            if let Some(at) = self.out.answers.iter().position(|(answered, _)| *answered == token) {
+                return Some(self.out.answers.swap_remove(at).1);
+            }
+            self.wait(1);
+        }
+        None
+    }
+
+    /// Puts the call of a Call-ID into SecureMode; `true` when that is in force everywhere.
+    pub fn secure(&mut self, call_id: &str) -> bool {
+        let command = Command::Secure { call_id: call_id.as_bytes().to_vec(), mask_key: None };
+        matches!(self.order(command), Some(Answer::Done { .. }))
+    }
+
+    /// Ends it.
+    pub fn release(&mut self, call_id: &str) -> bool {
+        let command = Command::Release { call_id: call_id.as_bytes().to_vec() };
+        matches!(self.order(command), Some(Answer::Done { .. }))
+    }
+
+    /// What left since the last asking.
+    pub fn take_left(&mut self) -> Vec<Left> {
+        core::mem::take(&mut self.out.left)
+    }
+
+    /// The presses since the last asking, opened.
+    pub fn take_presses(&mut self) -> Vec<OpenPress> {
+        let open = |press: Press| OpenPress {
+            key: self.pad.open(press.digit).expect("this pad sealed it").reveal(),
+            transport: press.transport,
+            from: press.from,
+            onset: press.onset,
+            call: press.call.slot,
+        };
+        core::mem::take(&mut self.out.presses).into_iter().map(open).collect()
+    }
+
+    /// The keys captured since the last asking, in order, by one transport.
+    pub fn take_keys(&mut self, transport: Transport) -> String {
+        let presses = self.take_presses().into_iter().filter(|press| press.transport == transport);
+        presses.map(|press| char::from(press.key)).collect()
+    }
+
+    /// A counter.
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters.get(counter)
+    }
+}
