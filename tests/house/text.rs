@@ -138,6 +138,19 @@ fn every_counter_is_counted_somewhere() {
         .collect();
     for counter in Counter::ALL {
         let name = format!("Counter::{counter:?}");
-        assert!(users.iter().any(|code| has_word(code, &name)), "{name} is counted nowhere");
+        assert!(users.iter().any(|code| counts(code, &name)), "{name} is counted nowhere");
     }
+}
+
+/// Whether code outside its tests uses the counter for more than to read it.
+fn counts(code: &str, name: &str) -> bool {
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut parts = code.split(name).peekable();
+    while let (Some(before), Some(after)) = (parts.next(), parts.peek()) {
+        let is_whole = !after.starts_with(|letter: char| letter.is_alphanumeric() || letter == '_');
+        if is_whole && !before.ends_with(".get(") && !before.ends_with(".counter(") {
+            return true;
+        }
+    }
+    false
 }

@@ -157,6 +157,9 @@ impl Calls {
         if destination.party.is_none() {
             self.count(Counter::FlowsLearned);
         }
+        if !self.flows.contains(&destination.key) {
+            self.count(Counter::FlowsBegun);
+        }
         self.flows.claim(destination.key, destination.stamp, slot, secured);
         if let Some(call) = self.table.get_mut(slot) {
             call.destinations.push(destination);

@@ -14,8 +14,8 @@ use crate::{Calls, SecureDefault};
 
 /// How much of a Call-ID is kept to be shown.
 const SHOWN: usize = 256;
-/// The shortest session interval there is, in seconds (RFC 4028 section 4).
-const SHORTEST_SESSION: u32 = 90;
+/// The shortest session interval there is, in seconds (RFC 4028 section 4), and the longest that is waited for.
+const SESSION: core::ops::RangeInclusive<u32> = 90..=86_400;
 
 /// A SIP message with where and when it came.
 #[derive(Clone, Copy, Debug)]
@@ -257,6 +257,7 @@ impl Calls {
         let name = read.message.call_id();
         let name = name.get(..SHOWN).unwrap_or(name);
         let id = self.table.get_mut(slot)?.add_leg(read.scope, read.call_id, name, read.from);
+        self.count(Counter::LegsBegun);
         self.index.insert(read.call_id, slot);
         Some((id, true))
     }
@@ -314,7 +315,8 @@ fn withdraws(leg: &Leg, read: &Read<'_>) -> bool {
 /// A session that names its interval ends half as long again after the last refresh, so that a late one is not
 /// missed (RFC 4028 section 10).
 fn refreshed(leg: &mut Leg, read: &Read<'_>) {
-    let interval = read.message.session_expires().map(|seconds| seconds.max(SHORTEST_SESSION));
+    let interval =
+        read.message.session_expires().map(|seconds| seconds.clamp(*SESSION.start(), *SESSION.end()));
     leg.session =
         interval.map(|seconds| read.now + core::time::Duration::from_secs(u64::from(seconds) * 3 / 2));
 }

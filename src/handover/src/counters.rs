@@ -95,7 +95,7 @@ counters! {
 
     /// Calls that began.
     CallsBegun = "calls_begun",
-    /// Legs that began: dialogs, forks included, each on its wire and VLAN stack.
+    /// Legs that began: dialogs with their early forks, each on its wire and VLAN stack.
     LegsBegun = "legs_begun",
     /// Media flows that began to be followed: destinations announced or learned, not their later changes.
     FlowsBegun = "flows_begun",

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use handover::{
-    Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, Press, Side, VlanStack,
-    WireId,
+    Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, Press, Side,
+    VlanStack, WireId,
 };
 use mask::{ChangeKind, Masked};
 use secret::Pad;
@@ -243,7 +243,7 @@ impl Lcore {
         let (flow, local) = self.flows.get_mut(slot);
         let payload = udp.payload(frame.bytes());
         if rtp::is_rtp(payload) {
-            tell(now, flow, local, udp, out);
+            tell(now, flow, local, udp, &self.counters, out);
         }
         if !flow.mode.is_secured() {
             let reason = if rtp::is_rtp(payload) { Counter::PassMedia } else { Counter::PassNotRtp };
@@ -287,7 +287,11 @@ impl Lcore {
                     digit: pad.seal(&captured.digit),
                     onset: captured.onset,
                 };
-                counters.count(if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost });
+                counters.count(if out.press(press).is_ok() {
+                    Counter::Presses
+                } else {
+                    Counter::PressesLost
+                });
             }),
             None => mask::mask_stateless(&flow, payload),
         };
@@ -336,22 +340,31 @@ impl Lcore {
 
 /// Tells the signalling lcore that the call has media, and where RTP came from where that is to be learned.
 #[inline]
-fn tell<B>(now: Instant, flow: &Flow, local: &mut Local, udp: &Udp, out: &mut impl Outputs<B>) {
+fn tell<B>(
+    now: Instant,
+    flow: &Flow,
+    local: &mut Local,
+    udp: &Udp,
+    counters: &Counters,
+    out: &mut impl Outputs<B>,
+) {
     let period = ((now.as_nanos() / MEDIA_PERIOD_NANOS) as u32).wrapping_add(1).max(1);
-    if local.reported_period != period && out.report(Report::MediaSeen(flow.call)).is_ok() {
-        local.reported_period = period;
+    if local.reported_period != period {
+        match out.report(Report::MediaSeen(flow.call)) {
+            Ok(()) => local.reported_period = period,
+            Err(_) => counters.count(Counter::ReportsLost),
+        }
     }
     if !flow.learn {
         return;
     }
     let source = Endpoint { address: udp.source, port: udp.source_port };
     let unreported = local.source == Endpoint::default();
-    if local.source != source
-        && (unreported || now.since(local.source_at) >= SOURCE_PERIOD)
-        && out.report(Report::Source { flow: flow.key, source }).is_ok()
-    {
-        local.source = source;
-        local.source_at = now;
+    if local.source != source && (unreported || now.since(local.source_at) >= SOURCE_PERIOD) {
+        match out.report(Report::Source { flow: flow.key, source }) {
+            Ok(()) => (local.source, local.source_at) = (source, now),
+            Err(_) => counters.count(Counter::ReportsLost),
+        }
     }
 }
 

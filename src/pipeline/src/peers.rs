@@ -44,7 +44,14 @@ impl Peers {
     pub fn new(links: Vec<LcoreLink>, backlog: usize) -> Self {
         let peers = links
             .into_iter()
-            .map(|link| Peer { beats: link.beats(), link, backlog: VecDeque::new(), still: 0, lost: false, behind: false })
+            .map(|link| Peer {
+                beats: link.beats(),
+                link,
+                backlog: VecDeque::new(),
+                still: 0,
+                lost: false,
+                behind: false,
+            })
             .collect();
         Peers { peers, number: 0, backlog, checked_at: Instant::ZERO }
     }

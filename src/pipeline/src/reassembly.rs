@@ -56,9 +56,11 @@ impl<B: Buffer> Fragments<B> {
     /// The datagram's IP payload (UDP header first), or `None` where fragments overlap, contradict each other or
     /// are missing.
     pub fn assemble(&self) -> Option<Vec<u8>> {
-        let end = self.0.iter().find(|(fragment, _)| !fragment.more).map(|(fragment, _)| {
-            usize::from(fragment.offset) + usize::from(fragment.payload_len)
-        })?;
+        let end = self
+            .0
+            .iter()
+            .find(|(fragment, _)| !fragment.more)
+            .map(|(fragment, _)| usize::from(fragment.offset) + usize::from(fragment.payload_len))?;
         let mut parts: Vec<_> = self.0.iter().map(|(fragment, frame)| (fragment, frame)).collect();
         parts.sort_by_key(|(fragment, _)| fragment.offset);
         let mut datagram = Vec::with_capacity(end);
@@ -94,9 +96,9 @@ impl<B: Buffer> Fragments<B> {
     /// Whether every byte from the first to the last has come, without overlap counting twice.
     fn looks_complete(&self) -> bool {
         let total: usize = self.0.iter().map(|(fragment, _)| usize::from(fragment.payload_len)).sum();
-        self.0
-            .iter()
-            .any(|(fragment, _)| !fragment.more && usize::from(fragment.offset) + usize::from(fragment.payload_len) <= total)
+        self.0.iter().any(|(fragment, _)| {
+            !fragment.more && usize::from(fragment.offset) + usize::from(fragment.payload_len) <= total
+        })
     }
 }
 

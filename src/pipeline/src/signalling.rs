@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use calls::{Calls, Followed};
 use handover::{
-    Answer, CallHandle, Command, Counter, Counters, Endpoint, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink,
-    MaskKey, Press, Refusal, Request, Side, VlanStack, WireId,
+    Answer, CallHandle, Command, Counter, Counters, Endpoint, FlowKey, FlowMode, FlowUpdate, Instant,
+    LcoreLink, MaskKey, Press, Refusal, Request, Side, VlanStack, WireId,
 };
 use secret::Pad;
 use wire::buffer::Buffer;
@@ -193,15 +193,16 @@ impl<B: Buffer> Signalling<B> {
             _ if self.orders.is_full() => Err(Refusal::Busy),
             Command::Secure { call_id, mask_key } => {
                 let mask_key = mask_key.unwrap_or(self.mask_key);
-                self.calls.find(&call_id).ok_or(Refusal::NoSuchCall).and_then(|call| {
-                    self.calls.secure(now, call, mask_key, &mut self.changes).map(|()| call)
-                })
+                self.calls
+                    .find(&call_id)
+                    .ok_or(Refusal::NoSuchCall)
+                    .and_then(|call| self.calls.secure(now, call, mask_key, &mut self.changes).map(|()| call))
             }
-            Command::Release { call_id } => {
-                self.calls.find(&call_id).ok_or(Refusal::NoSuchCall).and_then(|call| {
-                    self.calls.release(now, call, &mut self.changes).map(|()| call)
-                })
-            }
+            Command::Release { call_id } => self
+                .calls
+                .find(&call_id)
+                .ok_or(Refusal::NoSuchCall)
+                .and_then(|call| self.calls.release(now, call, &mut self.changes).map(|()| call)),
         };
         self.distribute();
         match ordered {
@@ -329,7 +330,8 @@ impl<B: Buffer> Signalling<B> {
             self.counters.count(Counter::PassSipUnreadable);
             return pass;
         };
-        let peer = SipPeer { wire: route.wire, from: route.from, vlan: route.vlan, address: route.source.address };
+        let peer =
+            SipPeer { wire: route.wire, from: route.from, vlan: route.vlan, address: route.source.address };
         self.sip_peers.saw(peer);
         let conversation = hash(message.call_id());
         let arrival = calls::Arrival {
@@ -358,7 +360,8 @@ impl<B: Buffer> Signalling<B> {
         payload: &mut [u8],
         out: &mut impl Outputs<B>,
     ) -> Result<bool, mask::sip::Unreadable> {
-        let (Side::Carrier, Some(call), Some(mask_key)) = (route.from, followed.call, followed.secured) else {
+        let (Side::Carrier, Some(call), Some(mask_key)) = (route.from, followed.call, followed.secured)
+        else {
             return Ok(false);
         };
         let (presses, pad) = (&mut self.presses, &self.pad);
@@ -506,8 +509,7 @@ impl<B: Buffer> Signalling<B> {
 
 /// Whether this is the first fragment of a SIP message.
 fn starts_sip<B: Buffer>(fragment: &Fragment, frame: &B) -> bool {
-    fragment.offset == 0
-        && fragment.payload(frame.bytes()).get(UDP_LEN..).is_some_and(sip::looks_like)
+    fragment.offset == 0 && fragment.payload(frame.bytes()).get(UDP_LEN..).is_some_and(sip::looks_like)
 }
 
 /// Whether a message that could not be read is a request that carries keys.

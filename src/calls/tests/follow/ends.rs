@@ -144,6 +144,19 @@ fn a_session_that_is_not_refreshed_expires_at_one_and_a_half() {
 }
 
 #[test]
+fn an_absurd_session_interval_is_cut() {
+    let mut network = Network::new();
+    for (interval, seconds) in [("4294967295", 129_600), ("1", 135)] {
+        network.send(Carrier, request("INVITE", 1));
+        network.send(Customer, response(200, "INVITE", 1).header(&format!("Session-Expires: {interval}")));
+        network.seconds(seconds - 1);
+        assert!(network.knows("call-1"));
+        network.seconds(1);
+        assert!(!network.knows("call-1"), "{interval}");
+    }
+}
+
+#[test]
 fn media_and_secure_mode_keep_a_call_alive() {
     let mut network = Network::new();
     let answer = response(200, "INVITE", 1).header("Session-Expires: 90").sdp(&audio("203.0.113.1", 5000));
@@ -209,4 +222,19 @@ fn at_the_end_of_time_expiry_still_returns() {
     let mut changes = Vec::new();
     network.calls.expire(network.now, &mut changes);
     network.apply(changes);
+}
+
+#[test]
+fn a_call_that_ends_on_one_vlan_is_known_while_it_goes_on_on_another() {
+    let mut network = Network::new();
+    for scope in [vlan(10), vlan(20)] {
+        network.send_on(scope, Carrier, request("INVITE", 1).sdp(&audio("198.51.100.1", 4000)));
+        network.send_on(scope, Customer, response(200, "INVITE", 1).sdp(&audio("203.0.113.1", 5000)));
+    }
+    let call = network.secure("call-1");
+    network.send_on(vlan(10), Carrier, request("BYE", 2).tags("a", "b"));
+    network.send_on(vlan(10), Customer, response(200, "BYE", 2));
+    network.seconds(6);
+    assert_eq!((network.find("call-1"), network.shadow.len()), (call, 2));
+    assert!(network.send_on(vlan(20), Carrier, request("INFO", 3).tags("a", "b")).secured.is_some());
 }

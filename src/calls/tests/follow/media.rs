@@ -117,14 +117,14 @@ fn a_refused_reinvite_goes_back() {
 }
 
 #[test]
-fn events_of_a_refused_offer_and_of_the_one_before_are_both_known() {
+fn events_of_an_offer_and_of_the_one_before_are_both_known() {
     let mut network = Network::new();
-    network.call_up("call-1");
+    network.send(Carrier, request("INVITE", 1).sdp(&lines("198.51.100.1", "m=audio 4000 RTP/AVP 0\r\n")));
+    network.send(Customer, response(200, "INVITE", 1).sdp(&audio("203.0.113.1", 5000)));
     let offer = "m=audio 5000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n";
     network.send(Customer, request("INVITE", 1).tags("b", "a").sdp(&lines("203.0.113.1", offer)));
-    let events: Vec<u8> =
-        network.flow(Carrier, "203.0.113.1", 5000).formats.iter().take(2).map(|f| f.payload_type).collect();
-    assert_eq!(events, [96, 101]);
+    let formats = network.flow(Carrier, "203.0.113.1", 5000).formats;
+    assert_eq!(formats.iter().take(2).map(|format| format.payload_type).collect::<Vec<_>>(), [96, 101]);
 }
 
 #[test]

@@ -34,7 +34,12 @@ impl Orders {
     }
 
     /// The next answer that can be given. While an lcore is lost nothing is in force everywhere.
-    pub(super) fn settle(&mut self, now: Instant, acknowledged: u64, all_alive: bool) -> Option<(u64, Answer)> {
+    pub(super) fn settle(
+        &mut self,
+        now: Instant,
+        acknowledged: u64,
+        all_alive: bool,
+    ) -> Option<(u64, Answer)> {
         let (order, deadline) = self.waiting.front()?;
         let answer = if order.needed <= acknowledged && all_alive {
             Answer::Done { call: order.call }
