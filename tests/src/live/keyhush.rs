@@ -150,7 +150,7 @@ fn console_json(arguments: &[&str]) -> Outcome<Value> {
 fn settings(pairs: &[[&Host; 2]]) -> Outcome<String> {
     let status = fs::read_to_string("/proc/self/status").during("reading which cores we may use")?;
     let cores = cores(&status);
-    let mut text = String::from("[eal]\nhugepages = false\n\n[idle]\nmode = \"backoff\"\n");
+    let mut text = String::from("[eal]\nhugepages = false\nmemory_mib = 256\n\n[idle]\nmode = \"backoff\"\n");
     for (number, [carrier, customer]) in pairs.iter().enumerate() {
         let core = cores.get(number).ok_or_else(|| Trouble::new("this needs a core for each wire"))?;
         let port =

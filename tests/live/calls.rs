@@ -1,0 +1,51 @@
+//! Calls as they are.
+
+use std::env;
+use std::time::Duration;
+
+use keyhush_tests::live::During;
+use keyhush_tests::live::card_call;
+use keyhush_tests::live::keyhush::Keyhush;
+use keyhush_tests::live::network::settled;
+use keyhush_tests::live::sipp::{Load, PACKETS_A_CALL, Tally};
+
+use crate::{hosts, sandboxed};
+
+#[test]
+fn a_card_number_keyed_in_secure_mode_does_not_reach_the_agents_phone() {
+    sandboxed(|| {
+        let [caller, agent] = hosts()?;
+        let mut keyhush = Keyhush::start(&[[&caller, &agent]])?;
+        let seen = card_call::run(&mut keyhush, &caller, &agent, &mut |_| {})?;
+        assert_eq!(seen.faults(), [""; 0], "{seen:#?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn no_call_fails_and_no_packet_is_lost_at_twenty_calls_a_second() {
+    sandboxed(|| {
+        let [caller, agent] = hosts()?;
+        let mut keyhush = Keyhush::start(&[[&caller, &agent]])?;
+        let before = settled([&caller, &agent])?;
+        let tally =
+            Load { calls: CALLS, a_second: 20 }.start(&caller, &agent)?.finish(Duration::from_secs(60))?;
+        let after = settled([&caller, &agent])?;
+        let sent = [after[0].sent - before[0].sent, after[1].sent - before[1].sent];
+        let received = [after[0].received - before[0].received, after[1].received - before[1].received];
+        assert_eq!(tally, Tally::of(CALLS));
+        assert_eq!(sent, [received[1], received[0]], "caller and agent");
+        assert!(
+            sent.iter().all(|&packets| packets > u64::from(CALLS) * PACKETS_A_CALL),
+            "{sent:?}: no voice"
+        );
+        assert_eq!(after.map(|host| host.dropped), before.map(|host| host.dropped));
+        assert_eq!(keyhush.counter("calls_begun")?, u64::from(CALLS));
+        keyhush.wait_for_counter("calls_ended", CALLS.into(), Duration::from_secs(10))?;
+        for (name, value) in keyhush.counters()? {
+            let harmless = !name.starts_with("drop_") && !name.ends_with("_full") && !name.ends_with("_lost");
+            assert!(harmless || value == 0, "{name}: {value}");
+        }
+        Ok(())
+    });
+}
