@@ -250,6 +250,7 @@ fn followed(calls: u16, carrier_to_customer: FlowMode) -> Result<Followed, Failu
             mode: if from == Side::Carrier { carrier_to_customer } else { FlowMode::Pass },
             formats: known,
             encrypted: false,
+            reverse: FlowMode::Pass,
             learn: from == Side::Customer,
         };
         // The ring holds them all.

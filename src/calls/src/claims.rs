@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use handover::{Flow, FlowKey, FlowUpdate};
+use handover::{FlowMode, Flow, FlowKey, FlowUpdate};
 
 use crate::fingerprint::Seed;
 use crate::media::merged;
@@ -119,6 +119,7 @@ impl Entry {
             mode: call.mode(&key),
             formats: merged(sources.into_iter()),
             encrypted: owned.encrypted,
+            reverse: FlowMode::Pass,
             learn: key.from == handover::Side::Customer,
         })
     }

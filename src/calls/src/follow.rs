@@ -43,6 +43,12 @@ pub struct Followed {
     pub call: Option<CallHandle>,
     /// The call's mask key while it is in SecureMode, as after this message.
     pub secured: Option<MaskKey>,
+    /// What keys in it are to be replaced with: the call's mask key, or that with which the same request was masked
+    /// when it was first seen, even if SecureMode has ended since.
+    pub mask: Option<MaskKey>,
+    /// Whether all media that it announces is followed. If not, it must not leave while the call is in SecureMode:
+    /// who reads it otherwise than we do would send media where nothing is masked.
+    pub complete: bool,
     /// Whether keys in it count: it is not a request that was seen before, sent again or on another wire or VLAN.
     pub fresh: bool,
 }
@@ -118,7 +124,7 @@ impl Calls {
     /// before the message leaves.
     pub fn handle(&mut self, arrival: &Arrival<'_>, changes: &mut Vec<FlowUpdate>) -> Followed {
         let read = Read::new(arrival, self.seed);
-        let nothing = Followed { call: None, secured: None, fresh: true };
+        let nothing = Followed { call: None, secured: None, mask: None, complete: true, fresh: true };
         let Some(slot) = self.locate(&read) else {
             self.settle(changes);
             return nothing;
@@ -127,7 +133,13 @@ impl Calls {
         self.schedule(read.now, slot);
         self.settle(changes);
         let Some(call) = self.table.get(slot) else { return nothing };
-        Followed { call: Some(self.table.handle(slot)), secured: call.secured, fresh }
+        Followed {
+            call: Some(self.table.handle(slot)),
+            secured: call.secured,
+            mask: call.secured,
+            complete: true,
+            fresh,
+        }
     }
 
     /// The slot of the message's call, which begins with an INVITE.

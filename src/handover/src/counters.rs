@@ -70,6 +70,8 @@ counters! {
     MaskedEvent = "masked_event",
     /// SIP messages whose keys were replaced.
     MaskedSip = "masked_sip",
+    /// Packets of no known flow that were found to belong to a call in SecureMode, by their source or on another wire or VLAN.
+    SecuredStrays = "secured_strays",
     /// Packets whose audio was replaced by silence (fail closed).
     Silenced = "silenced",
 
@@ -85,6 +87,9 @@ counters! {
     DropSipRingFull = "drop_sip_ring_full",
     /// Dropped: a SIP body with keys that could not be read, in SecureMode.
     DropSecuredSip = "drop_secured_sip",
+
+    /// Dropped: SIP that announces media which could not be followed, for a call in SecureMode.
+    DropSecuredSdp = "drop_secured_sdp",
 
     /// Key presses captured.
     Presses = "presses",

@@ -247,6 +247,9 @@ pub struct Flow {
     pub call: CallHandle,
     /// What is done with its packets.
     pub mode: FlowMode,
+    /// What is done with packets of the other direction that come *from* this flow's destination and go where nothing
+    /// is known of: media leaves from where it is awaited (RFC 4961), so they are the same call's.
+    pub reverse: FlowMode,
     /// What its payload types mean.
     pub formats: Formats,
     /// Encrypted media (SDP profile `SAVP…`): its keys cannot be seen.

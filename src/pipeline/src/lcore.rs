@@ -9,7 +9,7 @@ use handover::{
 use mask::{ChangeKind, Masked};
 use secret::Pad;
 use wire::buffer::Buffer;
-use wire::frame::{self, Dissection, Fragment, Udp};
+use wire::frame::{self, Dissection, Udp};
 use wire::{checksum, rtp, sip};
 
 use crate::flow_table::{FlowTable, Local, Slot};
@@ -106,7 +106,7 @@ impl Lcore {
     fn apply(&mut self, update: FlowUpdate) {
         match update {
             FlowUpdate::Install(flow) => match self.flows.install(flow) {
-                Ok(Some(former)) if former.mode.is_secured() && !flow.mode.is_secured() => {
+                Ok(Some(former)) if is_secured(&former) && !is_secured(&flow) => {
                     self.release_stream(&flow.key);
                 }
                 Ok(_) => {}
@@ -172,7 +172,7 @@ impl Lcore {
         out: &mut impl Outputs<B>,
     ) -> Verdict {
         if frame.is_chained() {
-            return self.judge_chained(wire, from, frame.bytes());
+            return self.judge_chained(from, frame.bytes());
         }
         match frame::dissect(frame.bytes()) {
             Dissection::Udp(udp) => {
@@ -188,11 +188,8 @@ impl Lcore {
                 };
                 match self.flows.find(&key) {
                     Some(slot) => self.media(now, slot, &udp, frame, out),
-                    // What is not in the table cannot be masked: fail closed.
-                    None if self.overflowed && self.secured.contains(&key) => {
-                        self.discard(Counter::DropSecuredUnreadable)
-                    }
-                    None => self.pass(Counter::PassUnknownUdp),
+                    None if self.secured.is_empty() => self.pass(Counter::PassUnknownUdp),
+                    None => self.stray(now, &key, &udp, frame, out),
                 }
             }
             Dissection::Fragment(fragment) if fragment.protocol == PROTOCOL_UDP => {
@@ -220,12 +217,12 @@ impl Lcore {
     }
 
     /// A frame in several segments cannot be read whole. Pools are made so that none arises below the MTU.
-    fn judge_chained(&self, wire: WireId, from: Side, first_segment: &[u8]) -> Verdict {
+    fn judge_chained(&self, from: Side, first_segment: &[u8]) -> Verdict {
         if self.secured.is_empty() {
             return self.pass(Counter::PassChained);
         }
         match frame::destination(first_segment) {
-            Some((vlan, address)) if self.secured.any_to(wire, from, VlanStack(vlan), address) => {
+            Some((_, address)) if self.secured.any_to(from, address) => {
                 self.discard(Counter::DropSecuredChained)
             }
             _ => self.pass(Counter::PassChained),
@@ -249,19 +246,49 @@ impl Lcore {
             let reason = if rtp::is_rtp(payload) { Counter::PassMedia } else { Counter::PassNotRtp };
             return self.pass(reason);
         }
-        self.secured_media(now, slot, udp, frame, out)
+        let flow = *flow;
+        self.secured_media(now, slot, flow, udp, frame, out)
+    }
+
+    /// A packet of no known flow while calls are in SecureMode: it may be theirs all the same.
+    fn stray<B: Buffer>(
+        &mut self,
+        now: Instant,
+        key: &FlowKey,
+        udp: &Udp,
+        frame: &mut B,
+        out: &mut impl Outputs<B>,
+    ) -> Verdict {
+        // What found no room in the table cannot be masked: fail closed.
+        if self.overflowed && self.secured.contains(key) {
+            return self.discard(Counter::DropSecuredUnreadable);
+        }
+        let source = Endpoint { address: udp.source, port: udp.source_port };
+        let Some(known) = self.secured.stray(key, source) else {
+            return self.pass(Counter::PassUnknownUdp);
+        };
+        self.counters.count(Counter::SecuredStrays);
+        let Some(slot) = self.flows.find(known) else {
+            return self.discard(Counter::DropSecuredUnreadable);
+        };
+        let mut flow = *self.flows.get_mut(slot).0;
+        if known.from != key.from {
+            flow.mode = flow.reverse;
+        }
+        flow.key = *key;
+        self.secured_media(now, slot, flow, udp, frame, out)
     }
 
     fn secured_media<B: Buffer>(
         &mut self,
         now: Instant,
         slot: Slot,
+        mut flow: Flow,
         udp: &Udp,
         frame: &mut B,
         out: &mut impl Outputs<B>,
     ) -> Verdict {
-        let (flow, local) = self.flows.get_mut(slot);
-        let mut flow = *flow;
+        let (_, local) = self.flows.get_mut(slot);
         if self.faulted
             && let FlowMode::Mask(mask_key) = flow.mode
         {
@@ -323,7 +350,7 @@ impl Lcore {
         let verdict = match kind {
             ArrivalKind::Sip(_) if self.secured.is_empty() => self.pass(Counter::PassSipRingFull),
             ArrivalKind::Sip(_) => self.discard(Counter::DropSipRingFull),
-            ArrivalKind::Fragment(fragment) if self.is_secured(wire, from, &fragment) => {
+            ArrivalKind::Fragment(fragment) if self.secured.any_to(from, fragment.destination) => {
                 self.discard(Counter::DropSecuredFragment)
             }
             ArrivalKind::Fragment(_) => self.pass(Counter::PassFragment),
@@ -332,10 +359,11 @@ impl Lcore {
             out.transmit(wire, from.opposite(), frame);
         }
     }
+}
 
-    fn is_secured(&self, wire: WireId, from: Side, fragment: &Fragment) -> bool {
-        self.secured.any_to(wire, from, VlanStack(fragment.vlan), fragment.destination)
-    }
+/// Whether a flow's packets, or those of its other direction, are masked.
+fn is_secured(flow: &Flow) -> bool {
+    flow.mode.is_secured() || flow.reverse.is_secured()
 }
 
 /// Tells the signalling lcore that the call has media, and where RTP came from where that is to be learned.

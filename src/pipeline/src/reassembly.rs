@@ -53,24 +53,20 @@ pub struct DatagramKey {
 pub struct Fragments<B>(Vec<(Fragment, B)>);
 
 impl<B: Buffer> Fragments<B> {
-    /// The datagram's IP payload (UDP header first), or `None` where fragments overlap, contradict each other or
-    /// are missing.
+    /// The datagram's IP payload (UDP header first), or `None` where fragments contradict each other or are missing.
+    /// A fragment that the network doubled contradicts nothing.
     pub fn assemble(&self) -> Option<Vec<u8>> {
-        let end = self
-            .0
-            .iter()
-            .find(|(fragment, _)| !fragment.more)
-            .map(|(fragment, _)| usize::from(fragment.offset) + usize::from(fragment.payload_len))?;
-        let mut parts: Vec<_> = self.0.iter().map(|(fragment, frame)| (fragment, frame)).collect();
-        parts.sort_by_key(|(fragment, _)| fragment.offset);
-        let mut datagram = Vec::with_capacity(end);
-        for (fragment, frame) in parts {
-            if usize::from(fragment.offset) != datagram.len() {
+        let mut datagram = Vec::with_capacity(self.end()?);
+        for (fragment, frame) in self.by_offset() {
+            let (at, payload) = (usize::from(fragment.offset), fragment.payload(frame.bytes()));
+            let known = datagram.get(at..)?;
+            let (again, new) = payload.split_at(known.len().min(payload.len()));
+            if !known.starts_with(again) {
                 return None;
             }
-            datagram.extend_from_slice(fragment.payload(frame.bytes()));
+            datagram.extend_from_slice(new);
         }
-        (datagram.len() == end).then_some(datagram)
+        (Some(datagram.len()) == self.end()).then_some(datagram)
     }
 
     /// Writes a changed datagram of the same length back into the fragments.
@@ -93,12 +89,34 @@ impl<B: Buffer> Fragments<B> {
         self.0.len()
     }
 
-    /// Whether every byte from the first to the last has come, without overlap counting twice.
-    fn looks_complete(&self) -> bool {
-        let total: usize = self.0.iter().map(|(fragment, _)| usize::from(fragment.payload_len)).sum();
-        self.0.iter().any(|(fragment, _)| {
-            !fragment.more && usize::from(fragment.offset) + usize::from(fragment.payload_len) <= total
-        })
+    /// Where the datagram ends, once its last fragment has come.
+    fn end(&self) -> Option<usize> {
+        let last = self.0.iter().find(|(fragment, _)| !fragment.more);
+        last.map(|(fragment, _)| usize::from(fragment.offset) + usize::from(fragment.payload_len))
+    }
+
+    fn by_offset(&self) -> Vec<&(Fragment, B)> {
+        let mut parts: Vec<_> = self.0.iter().collect();
+        parts.sort_by_key(|(fragment, _)| fragment.offset);
+        parts
+    }
+
+    /// Whether every byte from the first to the last has come.
+    fn is_complete(&self) -> bool {
+        let mut reached = 0;
+        for (fragment, _) in self.by_offset() {
+            let at = usize::from(fragment.offset);
+            if at > reached {
+                return false;
+            }
+            reached = reached.max(at + usize::from(fragment.payload_len));
+        }
+        self.end().is_some_and(|end| end <= reached)
+    }
+
+    /// Whether any of them satisfies a condition.
+    pub fn any(&self, condition: impl Fn(&Fragment, &B) -> bool) -> bool {
+        self.0.iter().any(|(fragment, frame)| condition(fragment, frame))
     }
 }
 
@@ -153,7 +171,7 @@ impl<B: Buffer> Reassembly<B> {
         };
         pending.fragments.0.push((fragment, frame));
         self.held += 1;
-        if pending.fragments.looks_complete() {
+        if pending.fragments.is_complete() {
             return self.remove(at).map_or(Taken::Held, |(key, fragments)| Taken::Complete(key, fragments));
         }
         if self.held >= self.limits.fragments || pending.fragments.len() >= self.limits.fragments_each {

@@ -3,30 +3,28 @@
 
 use core::time::Duration;
 
-use calls::{Calls, Followed};
+use calls::Calls;
 use handover::{
-    Answer, CallHandle, Command, Counter, Counters, Endpoint, FlowKey, FlowMode, FlowUpdate, Instant,
-    LcoreLink, MaskKey, Press, Refusal, Request, Side, VlanStack, WireId,
+    Answer, CallHandle, Command, Counter, Counters, Flow, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey,
+    Press, Refusal, Request, Side,
 };
 use secret::Pad;
 use wire::buffer::Buffer;
-use wire::frame::{Fragment, Udp};
-use wire::{checksum, sip};
 
 use crate::outputs::{Arrival, ArrivalKind, Outputs, Report};
 use crate::peers::{Peers, Turn};
-use crate::reassembly::{DatagramKey, Fragments, Reassembly, ReassemblyLimits, Taken};
+use crate::reassembly::{Reassembly, ReassemblyLimits};
 use crate::secured::SecuredFlows;
-use crate::sip_peers::{SipPeer, SipPeers};
+use crate::sip_peers::SipPeers;
 
+mod fragments;
 mod hold;
+mod messages;
 mod orders;
 
-use hold::{Frames, Held, Hold};
+use hold::Hold;
+use messages::may_carry_keys;
 use orders::{Order, Orders};
-
-/// The length of a UDP header.
-const UDP_LEN: usize = 8;
 
 /// How large the signalling lcore's own tables are; those of calls are in [`calls::Limits`].
 #[derive(Clone, Copy, Debug)]
@@ -84,24 +82,6 @@ pub struct Signalling<B> {
     pad: Pad,
 }
 
-/// Where a message came from and goes to.
-#[derive(Clone, Copy)]
-struct Route {
-    wire: WireId,
-    from: Side,
-    vlan: VlanStack,
-    source: Endpoint,
-    destination: Endpoint,
-}
-
-/// What reading a message came to.
-enum Read {
-    /// It leaves, after update `needed` is in force if there is one.
-    Leave { call: Option<CallHandle>, conversation: u64, needed: Option<u64>, changed: bool },
-    /// It must not leave.
-    Drop(Counter),
-}
-
 impl<B: Buffer> Signalling<B> {
     /// Signalling for the lcores of `links`. `mask_key` is used by orders that name none.
     pub fn new(
@@ -157,9 +137,7 @@ impl<B: Buffer> Signalling<B> {
             {
                 Some(Counter::DropSecuredSip)
             }
-            ArrivalKind::Fragment(fragment)
-                if self.secured.any_to(wire, from, VlanStack(fragment.vlan), fragment.destination) =>
-            {
+            ArrivalKind::Fragment(fragment) if self.secured.any_to(from, fragment.destination) => {
                 Some(Counter::DropSecuredFragment)
             }
             ArrivalKind::Sip(_) | ArrivalKind::Fragment(_) => None,
@@ -218,9 +196,8 @@ impl<B: Buffer> Signalling<B> {
             // Whatever a lost lcore may still do, it masks nothing: secured flows fall silent, and speak again when
             // all lcores are back.
             Some(Turn::Lost | Turn::AllBack) => {
-                self.changes.extend(
-                    self.calls.flows().filter(|flow| flow.mode.is_secured()).map(FlowUpdate::Install),
-                );
+                let secured = |flow: &Flow| flow.mode.is_secured() || flow.reverse.is_secured();
+                self.changes.extend(self.calls.flows().filter(secured).map(FlowUpdate::Install));
                 self.distribute();
             }
             None => {}
@@ -264,11 +241,12 @@ impl<B: Buffer> Signalling<B> {
         let mut last = None;
         let silent = self.lcores.any_lost();
         for mut update in self.changes.drain(..) {
-            if let FlowUpdate::Install(flow) = &mut update
-                && let FlowMode::Mask(mask_key) = flow.mode
-                && silent
-            {
-                flow.mode = FlowMode::Silence(mask_key);
+            if silent && let FlowUpdate::Install(flow) = &mut update {
+                for mode in [&mut flow.mode, &mut flow.reverse] {
+                    if let FlowMode::Mask(mask_key) = *mode {
+                        *mode = FlowMode::Silence(mask_key);
+                    }
+                }
             }
             self.secured.apply(&update);
             last = Some(self.lcores.send(update, &self.counters));
@@ -293,234 +271,4 @@ impl<B: Buffer> Signalling<B> {
             self.distribute();
         }
     }
-
-    fn message(
-        &mut self,
-        now: Instant,
-        wire: WireId,
-        from: Side,
-        udp: &Udp,
-        mut frame: B,
-        out: &mut impl Outputs<B>,
-    ) {
-        let route = Route {
-            wire,
-            from,
-            vlan: VlanStack(udp.vlan),
-            source: Endpoint { address: udp.source, port: udp.source_port },
-            destination: Endpoint { address: udp.destination, port: udp.destination_port },
-        };
-        let before = checksum::sum(udp.payload(frame.bytes()));
-        let read = self.read(now, &route, udp.payload_mut(frame.bytes_mut()), out);
-        if let Read::Leave { changed: true, .. } = read {
-            let after = checksum::sum(udp.payload(frame.bytes()));
-            udp.update_checksum(frame.bytes_mut(), before, after);
-        }
-        self.let_leave(now, &route, read, Frames::One(frame), out);
-    }
-
-    /// Reads a SIP message and masks the keys in it.
-    fn read(&mut self, now: Instant, route: &Route, payload: &mut [u8], out: &mut impl Outputs<B>) -> Read {
-        let pass = Read::Leave { call: None, conversation: 0, needed: None, changed: false };
-        let Ok(message) = sip::Message::new_checked(payload) else {
-            // What we cannot read another may: a request that can carry keys does not pass into a call in SecureMode.
-            if route.from == Side::Carrier && !self.secured.is_empty() && may_carry_keys(payload) {
-                return Read::Drop(Counter::DropSecuredSip);
-            }
-            self.counters.count(Counter::PassSipUnreadable);
-            return pass;
-        };
-        let peer =
-            SipPeer { wire: route.wire, from: route.from, vlan: route.vlan, address: route.source.address };
-        self.sip_peers.saw(peer);
-        let conversation = hash(message.call_id());
-        let arrival = calls::Arrival {
-            now,
-            wire: route.wire,
-            from: route.from,
-            vlan: route.vlan,
-            source: route.source,
-            destination: route.destination,
-            message: &message,
-        };
-        let followed = self.calls.handle(&arrival, &mut self.changes);
-        let needed = self.distribute();
-        let Ok(changed) = self.mask(now, route, &followed, payload, out) else {
-            return Read::Drop(Counter::DropSecuredSip);
-        };
-        self.counters.count(if changed { Counter::MaskedSip } else { Counter::PassSip });
-        Read::Leave { call: followed.call, conversation, needed, changed }
-    }
-
-    fn mask(
-        &mut self,
-        now: Instant,
-        route: &Route,
-        followed: &Followed,
-        payload: &mut [u8],
-        out: &mut impl Outputs<B>,
-    ) -> Result<bool, mask::sip::Unreadable> {
-        let (Side::Carrier, Some(call), Some(mask_key)) = (route.from, followed.call, followed.secured)
-        else {
-            return Ok(false);
-        };
-        let (presses, pad) = (&mut self.presses, &self.pad);
-        presses.clear();
-        let changed = mask::sip::mask_keys(now, payload, mask_key, &mut |captured| {
-            presses.push(Press {
-                call,
-                transport: captured.transport,
-                from: route.from,
-                digit: pad.seal(&captured.digit),
-                onset: captured.onset,
-            });
-        })?;
-        // A repetition carries no new keys, and neither does a message that turned out unreadable halfway.
-        for press in self.presses.drain(..).filter(|_| followed.fresh) {
-            let counter = if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost };
-            self.counters.count(counter);
-        }
-        Ok(changed)
-    }
-
-    /// Lets what was read leave: now, or when its flows are known everywhere.
-    fn let_leave(
-        &mut self,
-        now: Instant,
-        route: &Route,
-        read: Read,
-        frames: Frames<B>,
-        out: &mut impl Outputs<B>,
-    ) {
-        let (call, conversation, needed) = match read {
-            Read::Leave { call, conversation, needed, .. } => (call, conversation, needed),
-            Read::Drop(reason) => return self.counters.count(reason),
-        };
-        let held = Held { call, conversation, wire: route.wire, toward: route.from.opposite(), frames };
-        let acknowledged = self.lcores.acknowledged();
-        // What follows a held message of the same Call-ID must not overtake it.
-        let needed = needed.max(self.hold.needed_by(conversation)).filter(|&needed| needed > acknowledged);
-        let Some(needed) = needed else { return held.leave(out) };
-        match self.hold.push(now, needed, held) {
-            Ok(()) => self.counters.count(Counter::SipHeld),
-            Err(held) => {
-                self.counters.count(Counter::SipHoldFull);
-                self.silence_until_acknowledged(held.call);
-                held.leave(out);
-            }
-        }
-    }
-
-    fn fragment(
-        &mut self,
-        now: Instant,
-        wire: WireId,
-        from: Side,
-        fragment: Fragment,
-        frame: B,
-        out: &mut impl Outputs<B>,
-    ) {
-        let vlan = VlanStack(fragment.vlan);
-        let key = DatagramKey {
-            wire,
-            from,
-            vlan,
-            source: fragment.source,
-            destination: fragment.destination,
-            identification: fragment.identification,
-        };
-        let peer = SipPeer { wire, from, vlan, address: fragment.source };
-        let concerns_us = self.reassembly.knows(&key)
-            || self.sip_peers.contains(&peer)
-            || self.secured.any_to(wire, from, vlan, fragment.destination)
-            || starts_sip(&fragment, &frame);
-        if !concerns_us {
-            self.counters.count(Counter::PassFragment);
-            return out.transmit(wire, from.opposite(), frame);
-        }
-        match self.reassembly.take(now, key, fragment, frame) {
-            Taken::Held => {}
-            Taken::Complete(key, fragments) => self.complete(now, &key, fragments, out),
-            Taken::NoRoom(key, fragments) => {
-                self.counters.count(Counter::ReassemblyFailed);
-                self.give_up(&key, fragments, out);
-            }
-        }
-    }
-
-    /// A whole datagram that came in fragments.
-    fn complete(
-        &mut self,
-        now: Instant,
-        key: &DatagramKey,
-        mut fragments: Fragments<B>,
-        out: &mut impl Outputs<B>,
-    ) {
-        let Some(mut datagram) = fragments.assemble() else {
-            self.counters.count(Counter::ReassemblyFailed);
-            return self.give_up(key, fragments, out);
-        };
-        let Some((header, payload)) = datagram.split_first_chunk_mut::<UDP_LEN>() else {
-            return self.give_up(key, fragments, out);
-        };
-        self.counters.count(Counter::Reassembled);
-        let [a, b, c, d, _, _, e, f] = *header;
-        let route = Route {
-            wire: key.wire,
-            from: key.from,
-            vlan: key.vlan,
-            source: Endpoint { address: key.source, port: u16::from_be_bytes([a, b]) },
-            destination: Endpoint { address: key.destination, port: u16::from_be_bytes([c, d]) },
-        };
-        if !sip::looks_like(payload) {
-            let flow =
-                FlowKey { destination: route.destination, vlan: key.vlan, wire: key.wire, from: key.from };
-            // Media in fragments cannot be masked.
-            if self.secured.contains(&flow) {
-                return self.give_up(key, fragments, out);
-            }
-            return self.pass_fragments(key, fragments, out);
-        }
-        let before = checksum::sum(payload);
-        let read = self.read(now, &route, payload, out);
-        if let Read::Leave { changed: true, .. } = read {
-            let [g, h] = checksum::udp_update([e, f], before, checksum::sum(payload));
-            (header[6], header[7]) = (g, h);
-            fragments.write_back(&datagram);
-        }
-        self.let_leave(now, &route, read, Frames::Many(fragments.into_frames().collect()), out);
-    }
-
-    /// Fragments that could not be read: dropped where they go to an address of a call in SecureMode.
-    fn give_up(&mut self, key: &DatagramKey, fragments: Fragments<B>, out: &mut impl Outputs<B>) {
-        if self.secured.any_to(key.wire, key.from, key.vlan, key.destination) {
-            return self.counters.add(Counter::DropSecuredFragment, fragments.into_frames().count() as u64);
-        }
-        self.pass_fragments(key, fragments, out);
-    }
-
-    fn pass_fragments(&mut self, key: &DatagramKey, fragments: Fragments<B>, out: &mut impl Outputs<B>) {
-        for frame in fragments.into_frames() {
-            self.counters.count(Counter::PassFragment);
-            out.transmit(key.wire, key.from.opposite(), frame);
-        }
-    }
-}
-
-/// Whether this is the first fragment of a SIP message.
-fn starts_sip<B: Buffer>(fragment: &Fragment, frame: &B) -> bool {
-    fragment.offset == 0 && fragment.payload(frame.bytes()).get(UDP_LEN..).is_some_and(sip::looks_like)
-}
-
-/// Whether a message that could not be read is a request that carries keys.
-fn may_carry_keys(payload: &[u8]) -> bool {
-    let start = payload.trim_ascii_start();
-    start.starts_with(b"INFO") || start.starts_with(b"NOTIFY")
-}
-
-/// FNV-1a of a Call-ID. Two that collide only wait for each other.
-fn hash(call_id: &[u8]) -> u64 {
-    call_id.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }

@@ -160,12 +160,18 @@ pub(crate) fn link(frame: &[u8]) -> Option<Link> {
         ethertype: u16::from_be_bytes([header[12], header[13]]),
         network_at: ETHERNET_LEN,
     };
-    for slot in 0..2 {
+    let mut slot = 0;
+    for _ in 0..2 {
         if !is_tag(found.ethertype) {
             break;
         }
         let tag: &[u8; TAG_LEN] = frame.get(found.network_at..)?.first_chunk()?;
-        found.vlan[slot] = u16::from_be_bytes([tag[0], tag[1]]) & 0x0fff;
+        let vlan = u16::from_be_bytes([tag[0], tag[1]]) & 0x0fff;
+        // Identifier 0 says a priority and names no VLAN (IEEE 802.1Q section 9.6).
+        if vlan != 0 {
+            found.vlan[slot] = vlan;
+            slot += 1;
+        }
         found.ethertype = u16::from_be_bytes([tag[2], tag[3]]);
         found.network_at += TAG_LEN;
     }

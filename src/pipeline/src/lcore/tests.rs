@@ -68,6 +68,7 @@ fn flow(port: u16, from: Side, mode: FlowMode) -> Flow {
         mode,
         formats,
         encrypted: false,
+        reverse: FlowMode::Pass,
         learn: from == Side::Customer,
     }
 }
@@ -91,7 +92,7 @@ fn install(link: &LcoreLink, number: u64, flow: Flow) {
 #[test]
 fn chained_frames_pass_except_towards_a_secured_call() {
     let (mut lcore, link, counters) = lcore();
-    let mut arrive = |lcore: &mut Lcore, frame: Vec<u8>| {
+    let arrive = |lcore: &mut Lcore, frame: Vec<u8>| {
         let mut out = Taken::default();
         lcore.process(
             Instant::ZERO,
