@@ -15,41 +15,44 @@ BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
 LIVE_PACKAGES := baresip-core ethtool iproute2 sip-tester tshark util-linux
 BENCH_PACKAGES := dpdk-dev
 
+# What cargo starts ends with cargo, however that ends.
+BOUND := cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
+
+# A binary that tests may make fail, and the tests with real telephones, one after the other.
+HOOKS := keyhush/test-hooks
+LIVE := $(BOUND) test --locked -p keyhush-tests --test live -- --test-threads=1
+
+# Temporary files of tests, DPDK's included, go where an interrupt removes them. Some tests open thousands of connections,
+# and an ordinary user has 1024 files.
+SWEPT = ulimit -S -n 4096; own=$$(mktemp --directory); trap 'rm -rf "$$own"' EXIT; TMPDIR=$$own RUNTIME_DIRECTORY=$$own
+
 .PHONY: help
 help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
 demo: rust build-packages live-packages ## Let two telephones call each other through Keyhush and key a card number
-	cargo build --locked --release -p keyhush -p keyhush-tests --bin keyhush --bin demo
-	@$(TARGET)/release/demo
+	cargo build --locked -p keyhush -p keyhush-tests --bin keyhush --bin demo
+	@$(TARGET)/debug/demo
 
 .PHONY: test
-test: rust build-packages live-packages ## Run every test
-	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --features $(HOOKS) -- -D warnings
-	cargo clippy --locked -p keyhush-tests --test live -- -D warnings
+test: live-packages lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
 	cargo build --locked -p keyhush --features $(HOOKS)
-	cargo test --locked --workspace --features $(HOOKS)
+	$(SWEPT) $(BOUND) test --locked --workspace --features $(HOOKS)
 	$(LIVE)
 
 .PHONY: test-long
 test-long: test $(TARGET)/tools/bin/cargo-deny ## Run every test, longer, and the policy for dependencies
-	$(TARGET)/tools/bin/cargo-deny --locked --all-features check bans licenses sources
-	PROPTEST_CASES=20000 cargo test --locked --workspace --features $(HOOKS)
+	$(TARGET)/tools/bin/cargo-deny --locked check bans licenses sources
+	$(SWEPT) PROPTEST_CASES=20000 $(BOUND) test --locked --workspace --features $(HOOKS)
 	KEYHUSH_LIVE_CALLS=6000 $(LIVE)
-
-# What `test` and `test-long` have in common: a binary that tests may make fail, and the tests with real telephones, one
-# after the other.
-HOOKS := keyhush/test-hooks
-LIVE = cargo test --locked -p keyhush-tests --test live -- --test-threads=1
 
 .PHONY: bench
 bench: rust build-packages ## Measure the pipeline beside DPDK's testpmd
 	@tests/install-packages $(BENCH_PACKAGES)
-	cargo run --locked --release -p keyhush-perf
+	$(SWEPT) $(BOUND) run --locked --release -p keyhush-perf
 
 .PHONY: lint
 lint: rust build-packages ## Check format and lints
@@ -62,8 +65,8 @@ fmt: rust ## Format the code
 	cargo fmt --all
 
 .PHONY: clean
-clean: ## Remove everything that was built
-	rm -rf $(TARGET)
+clean: rust ## Remove everything that was built
+	cargo clean
 
 $(TARGET)/tools/bin/cargo-deny: | rust build-packages
 	cargo install --locked cargo-deny --root $(TARGET)/tools
@@ -82,7 +85,8 @@ rust:
 		echo "Rust is needed, by rustup. As the user who builds:"; \
 		echo "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"; \
 		exit 1; \
-	elif ! cargo --version >/dev/null 2>&1; then \
-		echo "The toolchain of rust-toolchain.toml is needed: rustup toolchain install"; \
+	elif ! said=$$(cargo --version 2>&1); then \
+		echo "$$said"; \
+		echo "The toolchain that rust-toolchain.toml names is needed: rustup toolchain install"; \
 		exit 1; \
 	fi >&2

@@ -2,5 +2,6 @@
 #![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
 
 mod doors;
+mod manual;
 mod sources;
 mod text;

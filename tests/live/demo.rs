@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use keyhush_tests::live::card_call::{self, Seen};
+use keyhush_tests::live::card_call::{self, Seen, Voice};
 use keyhush_tests::live::keyhush::Keyhush;
 use keyhush_tests::live::network::Host;
 use keyhush_tests::live::{Outcome, sandbox};
@@ -43,8 +43,11 @@ fn show() -> Outcome<Vec<String>> {
     let agent = Host::new(card_call::AGENT.0, card_call::AGENT.1)?;
     println!(
         "
-  caller {} ──────┤ carrier   Keyhush   customer ├────── agent {}
-  baresip, in a namespace        net_af_packet        baresip, in a namespace
+  Two telephones in networks of their own, which nothing joins but Keyhush. This takes half a minute.
+
+      caller                     Keyhush                     agent
+    {} ─────── carrier port ┤ ├ customer port ─────── {}
+     baresip                      DPDK                      baresip
 ",
         caller.address(),
         agent.address()
@@ -57,21 +60,22 @@ fn show() -> Outcome<Vec<String>> {
 }
 
 fn tell(seen: &Seen) {
+    println!();
     println!(
-        "\n                     keyed by the caller   received by the agent (tshark at the agent's interface)"
+        "    SecureMode   keyed by the caller   arrived at the agent's telephone (as tshark saw it there)"
     );
-    for (name, round) in [("off", &seen.open), ("on", &seen.secured), ("off again", &seen.after)] {
-        println!("  SecureMode {name:<9} {:<21} {}", round.keyed, round.received);
+    for (state, round) in [("off", &seen.open), ("on", &seen.secured), ("off", &seen.after)] {
+        println!("    {state:<12} {:<21} {}", round.keyed, round.received);
     }
+    let presses = seen.presses;
+    println!();
     println!(
-        "\n  Key presses that Keyhush captured in SecureMode: {} (their values it shows to nobody)",
-        seen.presses
+        "    Keys that Keyhush captured in SecureMode: {presses}. It tells their number, never their values."
     );
     for (way, voice) in [("caller to agent", seen.to_agent), ("agent to caller", seen.to_caller)] {
-        let (sent, arrived) = (voice.sent, voice.arrived);
+        let Voice { sent, arrived, altered } = voice;
         println!(
-            "  RTP packets {way}: {sent} sent, {arrived} arrived, {} altered beyond the keys",
-            voice.altered
+            "    RTP {way}: {arrived} of {sent} packets arrived, {altered} altered but for masked keys."
         );
     }
     println!();

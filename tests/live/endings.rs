@@ -16,7 +16,7 @@ use crate::{assert_passed, hosts, only, sandboxed};
 
 #[test]
 fn an_ordinary_user_can_run_it() {
-    const TEST: &str = "an_ordinary_user_can_run_it";
+    const TEST: &str = "endings::an_ordinary_user_can_run_it";
     if sandbox::is_inside() {
         return sandboxed(|| {
             let users = fs::read_to_string("/proc/self/uid_map").during("reading who we are outside")?;
@@ -58,7 +58,7 @@ fn an_interrupt_ends_it_and_leaves_nothing() {
 /// However a run of these tests or of the demo ends: nothing of it goes on.
 #[test]
 fn a_killed_run_leaves_nothing() {
-    const TEST: &str = "a_killed_run_leaves_nothing";
+    const TEST: &str = "endings::a_killed_run_leaves_nothing";
     const MARK: &str = "KEYHUSH_MARK";
     if env::var_os(MARK).is_some() {
         return sandboxed(|| {
@@ -77,7 +77,7 @@ fn a_killed_run_leaves_nothing() {
     for signal in ["INT", "KILL"] {
         let _ = fs::remove_file(&mark);
         let mut command = Command::new(env::current_exe().expect("it runs"));
-        command.args([TEST, "--exact", "--test-threads=1"]).env(MARK, &mark).stdout(Stdio::null());
+        command.args(only(TEST)).env(MARK, &mark).stdout(Stdio::null()).stderr(Stdio::null());
         let mut run = command.spawn().expect("it runs");
         let family = eventually("a mark", || fs::read_to_string(&mark).ok());
         assert!(family.split(' ').count() >= 3, "the test, Keyhush and a telephone: {family}");

@@ -1,5 +1,19 @@
 //! Lcores that fail: what they leave undone must not end a call, nor let a key through.
 
+use std::net::Ipv4Addr;
+use std::ops::Range;
+use std::thread;
+use std::time::Duration;
+
+use keyhush_tests::live::Outcome;
+use keyhush_tests::live::capture::{self, Capture, Rtp, now};
+use keyhush_tests::live::keyhush::Keyhush;
+use keyhush_tests::live::network::Host;
+use keyhush_tests::live::phone::Phone;
+use keyhush_tests::live::sipp::{Load, Tally};
+
+use crate::{hosts, sandboxed};
+
 /// An lcore that stands still on the second wire: calls on the first go on and come about, but nobody vouches for every
 /// flow any more, so that calls in SecureMode fall silent towards the agent until it is back.
 #[test]
@@ -9,57 +23,153 @@ fn a_lost_lcore_silences_secured_flows_and_no_call() {
         let idle =
             [Host::new("caller2", [10, 20, 0, 3].into())?, Host::new("agent2", [10, 20, 0, 4].into())?];
         let mut keyhush = Keyhush::start(&[[&caller, &agent], [&idle[0], &idle[1]]])?;
-        let mut phones = [Phone::start(&caller, 440)?, Phone::start(&agent, 620)?];
-        let captures = [Capture::start(&caller)?, Capture::start(&agent)?];
-        let call_id = phones[0].call(&agent)?;
-        phones[1].answered()?;
-        keyhush.secure(&call_id, true)?;
+        let mut call = Watched::begin(&keyhush, &caller, &agent)?;
         let secured = now();
-        phones[0].key("4")?;
+        call.key("4")?;
 
         let stalled = now();
         keyhush.hook("stall", 1)?;
         keyhush.wait_for_counter("lcores_lost", 1, Duration::from_secs(5))?;
-        std::thread::sleep(SETTLING);
+        thread::sleep(SETTLING);
         let lost = now();
-        phones[0].key("11")?;
-        let tally =
-            Load { calls: 40, a_second: 20 }.start(&caller, &agent)?.finish(Duration::from_secs(30))?;
-        assert_eq!(tally, Tally::of(40), "while an lcore is lost");
-        assert!(keyhush.secure(&call_id, true).is_err(), "SecureMode cannot be vouched for");
+        call.key("11")?;
+        assert_eq!(more_calls(&caller, &agent)?, Tally::of(MORE_CALLS), "while an lcore is lost");
+        assert!(keyhush.secure(&call.call_id, true).is_err(), "SecureMode cannot be vouched for");
 
         let resumed = now();
         keyhush.hook("resume", 1)?;
         keyhush.wait_for_counter("lcores_back", 1, Duration::from_secs(5))?;
-        std::thread::sleep(SETTLING);
+        thread::sleep(SETTLING);
         let back = now();
-        phones[0].key("1")?;
-        phones[0].hang_up()?;
-        let [at_caller, at_agent] = captures.map(Capture::finish);
-        let (at_caller, at_agent) = (at_caller?, at_agent?);
+        call.key("1")?;
+        let heard = call.finish()?;
 
-        // sipp's voice is not looked at: a telephone's has the SSRC that it had before.
-        let ssrc =
-            |from: &Host| at_caller.iter().find(|packet| packet.source == from.address()).map(|it| &it.ssrc);
-        let towards = |packets: &[Rtp], from: &Host, span: Range<f64>| -> Vec<Rtp> {
-            let wanted = |packet: &&Rtp| Some(&packet.ssrc) == ssrc(from) && span.contains(&packet.at);
-            packets.iter().filter(wanted).cloned().collect()
-        };
-        let silent = |packets: &[Rtp]| {
-            packets.iter().filter(|packet| packet.event.is_none() && is_silence(packet)).count()
-        };
-        let masked = towards(&at_agent, &caller, secured..stalled);
-        assert_eq!(capture::keys(&masked), "#");
-        assert_eq!(silent(&masked), 0, "the voice passes in SecureMode");
-        let failed_closed = towards(&at_agent, &caller, lost..resumed);
-        assert_eq!(capture::keys(&towards(&at_caller, &caller, lost..resumed)), "11", "keyed");
-        assert_eq!(capture::keys(&failed_closed), "", "no event leaves");
-        assert!(failed_closed.len() > 50, "the call stays up");
-        assert_eq!(silent(&failed_closed), failed_closed.len(), "the caller is silent");
-        assert_eq!(silent(&towards(&at_caller, &agent, lost..resumed)), 0, "the agent is not");
-        let masked_again = towards(&at_agent, &caller, back..f64::MAX);
-        assert_eq!(capture::keys(&masked_again), "#");
-        assert_eq!(silent(&masked_again), 0, "the voice is back");
+        assert_eq!(heard.by_agent.keys(secured..stalled), "#");
+        assert_eq!(heard.by_agent.silent(secured..stalled), 0, "the voice passes in SecureMode");
+        heard.assert_failed_closed(lost..resumed, "11");
+        assert_eq!(heard.by_agent.keys(back..f64::MAX), "#");
+        assert_eq!(heard.by_agent.silent(back..f64::MAX), 0, "the voice is back");
         Ok(())
     });
+}
+
+/// A panic in the midst of a burst: the lcore goes on, but trusts its masking no more.
+#[test]
+fn a_panic_silences_secured_flows_and_no_call() {
+    sandboxed(|| {
+        let [caller, agent] = hosts()?;
+        let mut keyhush = Keyhush::start(&[[&caller, &agent]])?;
+        let mut call = Watched::begin(&keyhush, &caller, &agent)?;
+        keyhush.hook("panic", 0)?;
+        keyhush.wait_for_counter("lcore_panics", 1, Duration::from_secs(5))?;
+        thread::sleep(SETTLING);
+        let failed = now();
+        call.key("11")?;
+        assert_eq!(more_calls(&caller, &agent)?, Tally::of(MORE_CALLS), "after a panic");
+        let heard = call.finish()?;
+        heard.assert_failed_closed(failed..f64::MAX, "11");
+        Ok(())
+    });
+}
+
+/// Longer than an update takes to reach every lcore, and a packet to cross the wire.
+const SETTLING: Duration = Duration::from_millis(200);
+
+const MORE_CALLS: u32 = 40;
+
+/// Further calls between the hosts, beside the one that is watched.
+fn more_calls(caller: &Host, agent: &Host) -> Outcome<Tally> {
+    Load { calls: MORE_CALLS, a_second: 20 }.start(caller, agent)?.finish(Duration::from_secs(30))
+}
+
+/// A call in SecureMode between two telephones, captured at both ends.
+struct Watched {
+    call_id: String,
+    addresses: [Ipv4Addr; 2],
+    phones: [Phone; 2],
+    captures: [Capture; 2],
+}
+
+impl Watched {
+    fn begin(keyhush: &Keyhush, caller: &Host, agent: &Host) -> Outcome<Watched> {
+        let mut phones = [Phone::start(caller, 440)?, Phone::start(agent, 620)?];
+        let captures = [Capture::start(caller)?, Capture::start(agent)?];
+        let call_id = phones[0].call(agent)?;
+        phones[1].answered()?;
+        keyhush.secure(&call_id, true)?;
+        Ok(Watched { call_id, addresses: [caller.address(), agent.address()], phones, captures })
+    }
+
+    fn key(&mut self, keys: &str) -> Outcome<()> {
+        self.phones[0].key(keys)
+    }
+
+    /// Hangs up; the call has to be still there for that.
+    fn finish(self) -> Outcome<Heard> {
+        let [mut caller, agent] = self.phones;
+        caller.hang_up()?;
+        let [at_caller, at_agent] = self.captures.map(Capture::finish);
+        let (at_caller, at_agent) = (at_caller?, at_agent?);
+        caller.stop()?;
+        agent.stop()?;
+        // The first RTP of each host is its telephone's; what sipp sends has other sources.
+        let phones = self.addresses.map(|own| at_caller.iter().find(|packet| packet.source == own));
+        let of = |packets: &[Rtp], phone: usize| {
+            let is_its = |packet: &&Rtp| phones[phone].is_some_and(|first| first.ssrc == packet.ssrc);
+            Stream(packets.iter().filter(is_its).cloned().collect())
+        };
+        Ok(Heard { keyed: of(&at_caller, 0), by_agent: of(&at_agent, 0), by_caller: of(&at_caller, 1) })
+    }
+}
+
+/// What was captured of a call.
+struct Heard {
+    /// What the caller's telephone sent.
+    keyed: Stream,
+    /// What arrived at the agent's telephone.
+    by_agent: Stream,
+    /// What arrived at the caller's telephone.
+    by_caller: Stream,
+}
+
+impl Heard {
+    /// The call stayed up, the agent heard silence and no key, the caller went on hearing the agent.
+    fn assert_failed_closed(&self, span: Range<f64>, keyed: &str) {
+        assert_eq!(self.keyed.keys(span.clone()), keyed);
+        assert_eq!(self.by_agent.keys(span.clone()), "", "no event leaves");
+        assert!(self.by_agent.len(span.clone()) > 50, "the call stays up");
+        assert_eq!(
+            self.by_agent.silent(span.clone()),
+            self.by_agent.len(span.clone()),
+            "the caller is silent"
+        );
+        assert!(self.by_caller.len(span.clone()) > 50, "the agent is heard");
+        assert_eq!(self.by_caller.silent(span), 0, "the agent is not silent");
+    }
+}
+
+/// The RTP of one telephone.
+struct Stream(Vec<Rtp>);
+
+impl Stream {
+    fn during(&self, span: Range<f64>) -> impl Iterator<Item = &Rtp> {
+        self.0.iter().filter(move |packet| span.contains(&packet.at))
+    }
+
+    fn len(&self, span: Range<f64>) -> usize {
+        self.during(span).count()
+    }
+
+    fn keys(&self, span: Range<f64>) -> String {
+        capture::keys(self.during(span))
+    }
+
+    /// How many packets of audio have nothing but G.711 µ-law silence after their RTP header of 12 bytes.
+    fn silent(&self, span: Range<f64>) -> usize {
+        let is_silent = |packet: &&Rtp| {
+            packet.event.is_none()
+                && packet.bytes.get(24..).is_some_and(|audio| audio.bytes().all(|digit| digit == b'f'))
+        };
+        self.during(span).filter(is_silent).count()
+    }
 }

@@ -6,21 +6,23 @@ use crate::Calls;
 use crate::call::Destination;
 use crate::fingerprint::Fingerprint;
 use crate::leg::{Heard, Said, Scope};
-use crate::media::{Line, merged_events};
+use crate::media::{Encryption, Line, merged_events};
 
 /// Of how many calls that announced the same destination the senders are learned.
 const LEARNERS: usize = 8;
 
 impl Calls {
-    /// A party of a leg says where it wants to receive. The caller settles.
-    pub(crate) fn announced(&mut self, slot: u32, leg: u32, said: &Said<'_>) {
+    /// A party of a leg says where it wants to receive. Says whether all of it is followed. The caller settles.
+    pub(crate) fn announced(&mut self, now: Instant, slot: u32, leg: u32, said: &Said<'_>) -> bool {
         let stamp = self.stamp();
-        let Some(call) = self.table.get_mut(slot) else { return };
-        let Some(heard) = call.leg_mut(leg).map(|leg| leg.heard(said, stamp)) else { return };
-        let Some(scope) = call.leg(leg).map(|leg| leg.scope) else { return };
-        if heard == Heard::New {
-            call.supersede(leg, said.side, said.tag, stamp);
+        let Some(call) = self.table.get_mut(slot) else { return false };
+        let Some(heard) = call.leg_mut(leg).map(|leg| leg.heard(said, stamp)) else { return false };
+        let Some(scope) = call.leg(leg).map(|leg| leg.scope) else { return false };
+        if let Heard::New { in_doubt } = heard {
+            call.supersede(leg, said.side, said.tag, in_doubt, stamp);
         }
+        let current = matches!(heard, Heard::New { .. } | Heard::Again);
+        let mut complete = heard != Heard::NoRoom;
         // First what every line asks for first: where there is no room for all, candidates do without.
         let first = said.description.lines.iter().flat_map(|line| line.endpoints.iter().take(1).zip([line]));
         let further = said
@@ -30,9 +32,10 @@ impl Calls {
             .flat_map(|line| line.endpoints.iter().skip(1).map(move |at| (at, line)));
         for (endpoint, line) in first.chain(further) {
             let key = flow_key(scope, said.side.opposite(), *endpoint);
-            self.announce(slot, leg, said.tag, key, line, heard != Heard::Old);
+            complete &= self.announce(now, slot, leg, said.tag, key, line, current);
         }
         self.describe(slot, leg);
+        complete
     }
 
     /// A party's last offer was refused. The caller settles.
@@ -45,9 +48,20 @@ impl Calls {
         }
     }
 
-    fn announce(&mut self, slot: u32, leg: u32, tag: Fingerprint, key: FlowKey, line: &Line, current: bool) {
+    /// Takes in one destination of a line. Says whether it is followed.
+    #[expect(clippy::too_many_arguments, reason = "where, whose, what")]
+    fn announce(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        leg: u32,
+        tag: Fingerprint,
+        key: FlowKey,
+        line: &Line,
+        current: bool,
+    ) -> bool {
         let stamp = self.stamp();
-        let Some(call) = self.table.get_mut(slot) else { return };
+        let Some(call) = self.table.get_mut(slot) else { return false };
         let secured = call.secured.is_some();
         if let Some(known) = call.announced_mut(leg, tag, &key) {
             if current {
@@ -56,23 +70,28 @@ impl Calls {
                     known.own = line.formats;
                 }
                 known.line = line.index;
-                known.encrypted = line.encrypted;
+                known.encryption = line.encryption;
                 let returned = !core::mem::replace(&mut known.current, true) && !known.before;
                 if returned {
                     let earlier = core::mem::replace(&mut known.stamp, stamp);
                     self.flows.claim(key, stamp, slot, secured);
                     self.flows.give_up(key, earlier);
+                    self.take_over(now, key, slot);
                 }
                 self.flows.touch(key);
             }
-            return;
+            return true;
         }
         let announced = call.destinations.iter().filter(|destination| destination.party.is_some()).count();
         if announced >= self.limits.flows_per_call {
-            let Some(oldest) = call.oldest_superseded() else { return self.count(Counter::FlowsFull) };
+            let Some(oldest) = call.oldest_superseded() else {
+                self.count(Counter::FlowsFull);
+                return false;
+            };
             self.remove_destination(slot, oldest);
         }
         self.claim(
+            now,
             slot,
             Destination {
                 key,
@@ -80,55 +99,51 @@ impl Calls {
                 party: Some(tag),
                 line: line.index,
                 own: line.formats,
+                own_before: line.formats,
                 earlier: Formats::default(),
                 formats: line.formats,
-                encrypted: line.encrypted,
+                encryption: line.encryption,
+                encrypted: line.encryption == Encryption::Profile,
                 current,
                 before: false,
                 superseded: stamp,
                 stamp,
             },
-        );
+        )
     }
 
     /// RTP of the customer side came from `source` on a flow towards the carrier side: behind a NAT the agent
     /// receives there, not where its SDP says. Media from the carrier side to that place is followed from now on.
-    pub fn learned(
-        &mut self,
-        _now: Instant,
-        flow: &FlowKey,
-        source: Endpoint,
-        changes: &mut Vec<FlowUpdate>,
-    ) {
+    pub fn learned(&mut self, now: Instant, flow: &FlowKey, source: Endpoint, changes: &mut Vec<FlowUpdate>) {
         if flow.from != Side::Customer || source.port == 0 || source.is_unspecified() {
             return;
         }
         let key = FlowKey { destination: source, from: Side::Carrier, ..*flow };
         let claimants: Vec<(u32, u64)> = self.flows.claimants(flow).take(LEARNERS).collect();
         for (slot, claim) in claimants {
-            self.learn(slot, claim, key);
+            self.learn(now, slot, claim, key);
         }
         self.settle(changes);
     }
 
-    fn learn(&mut self, slot: u32, claim: u64, key: FlowKey) {
+    fn learn(&mut self, now: Instant, slot: u32, claim: u64, key: FlowKey) {
         let stamp = self.stamp();
-        let Some(call) = self.table.get(slot) else { return };
-        let Some(by) = call.destination(claim) else { return };
-        if call.destinations.iter().any(|destination| destination.key == key) {
+        let Some(call) = self.table.get_mut(slot) else { return };
+        let Some((leg, line)) = call.destination(claim).map(|by| (by.leg, by.line)) else { return };
+        if let Some(known) = call.destinations.iter_mut().find(|destination| destination.key == key) {
+            if known.party.is_none() {
+                known.superseded = stamp;
+            }
             return;
         }
-        let (leg, line) = (by.leg, by.line);
-        // The announced flow that this one doubles tells whether it is encrypted.
-        let doubled = |one: &&Destination| one.leg == leg && one.party.is_some() && one.key.from == key.from;
-        let doubled = call.destinations.iter().filter(doubled).max_by_key(|one| (one.current, one.stamp));
-        let encrypted = doubled.map_or(by.encrypted, |one| one.encrypted);
-        let (learned, oldest) = call.learned(leg);
-        if learned >= self.limits.learned_per_leg {
-            let Some(oldest) = oldest else { return };
-            self.remove_destination(slot, oldest);
+        let Some(spare) = call.spare_learned(leg, self.limits.learned_per_leg) else {
+            return self.count(Counter::FlowsFull);
+        };
+        if let Some(spare) = spare {
+            self.remove_destination(slot, spare);
         }
         self.claim(
+            now,
             slot,
             Destination {
                 key,
@@ -136,9 +151,11 @@ impl Calls {
                 party: None,
                 line,
                 own: Formats::default(),
+                own_before: Formats::default(),
                 earlier: Formats::default(),
                 formats: Formats::default(),
-                encrypted,
+                encryption: Encryption::Plain,
+                encrypted: false,
                 current: true,
                 before: true,
                 superseded: stamp,
@@ -148,11 +165,12 @@ impl Calls {
         self.describe(slot, leg);
     }
 
-    /// Takes a destination in, if the flow table has room.
-    fn claim(&mut self, slot: u32, destination: Destination) {
-        let Some(secured) = self.table.get(slot).map(|call| call.secured.is_some()) else { return };
+    /// Takes a destination in, if the flow table has room. Says whether it has.
+    fn claim(&mut self, now: Instant, slot: u32, destination: Destination) -> bool {
+        let Some(secured) = self.table.get(slot).map(|call| call.secured.is_some()) else { return false };
         if !self.has_room(&destination.key, secured) {
-            return self.count(Counter::FlowsFull);
+            self.count(Counter::FlowsFull);
+            return false;
         }
         if destination.party.is_none() {
             self.count(Counter::FlowsLearned);
@@ -160,9 +178,24 @@ impl Calls {
         if !self.flows.contains(&destination.key) {
             self.count(Counter::FlowsBegun);
         }
-        self.flows.claim(destination.key, destination.stamp, slot, secured);
+        let key = destination.key;
+        self.flows.claim(key, destination.stamp, slot, secured);
         if let Some(call) = self.table.get_mut(slot) {
             call.destinations.push(destination);
+        }
+        self.take_over(now, key, slot);
+        true
+    }
+
+    /// A flow goes by the name of the call that claimed it first, unless that has ended, or is not heard of any more:
+    /// its end may not have been seen. Else another call that announces the same destination would get its keys.
+    fn take_over(&mut self, now: Instant, key: FlowKey, slot: u32) {
+        let Some(owner) = self.flows.owner(&key).filter(|owner| *owner != slot) else { return };
+        let stays = self.table.get(owner).is_some_and(|owner| {
+            owner.secured.is_some() || !owner.has_ended() && now <= owner.last_activity() + self.limits.media
+        });
+        if !stays {
+            self.flows.own(key, slot);
         }
     }
 

@@ -6,12 +6,17 @@ use handover::{FlowKey, FlowMode, Formats, Instant, MaskKey, Side};
 
 use crate::Limits;
 use crate::fingerprint::Fingerprint;
-use crate::leg::{Leg, Scope};
-use crate::media::merged;
-use crate::recent::{Recent, Seen};
+use crate::leg::{Leg, Party, Scope};
+use crate::media::{Encryption, merged, merged_events};
+use crate::recent::Recent;
 
-/// Subscriptions to the keys of a call (RFC 4730) that are dialogs of their own. The oldest gives way.
-pub(crate) const SUBSCRIPTIONS: usize = 4;
+/// Subscriptions to the keys of a call (RFC 4730) that are dialogs of their own. One that has reported nothing gives
+/// way before others, then the one that was heard of longest ago.
+pub(crate) const SUBSCRIPTIONS: usize = 16;
+
+/// Media is reported every five seconds at most: what has had none for longer than two of these has none. A call in
+/// SecureMode keeps its legs while it has, even where they seem to have ended.
+const MEDIA_GAP: Duration = Duration::from_secs(12);
 
 /// How many `m=` lines of others a flow's formats are gathered from.
 const DESCRIBERS: usize = 8;
@@ -20,7 +25,10 @@ const DESCRIBERS: usize = 8;
 #[derive(Clone, Debug)]
 pub(crate) struct Subscription {
     pub(crate) call_id: Fingerprint,
-    pub(crate) recent: Recent,
+    /// Whether keys were reported in it.
+    pub(crate) used: bool,
+    /// When it was heard of last, in the order of stamps.
+    pub(crate) heard: u64,
 }
 
 /// Where media of a call goes.
@@ -33,18 +41,21 @@ pub(crate) struct Destination {
     pub(crate) party: Option<Fingerprint>,
     /// Its `m=` line, or the one of the flow by which it was learned.
     pub(crate) line: u8,
-    /// What its payload types mean to the party.
+    /// What its payload types mean to the party, and what they meant before its last SDP.
     pub(crate) own: Formats,
+    pub(crate) own_before: Formats,
     /// The events that it announced here before: a re-INVITE may be refused, and media be in flight.
     pub(crate) earlier: Formats,
     /// All of that, and what the other party says.
     pub(crate) formats: Formats,
+    /// What the party says, and whether its media is with what the other party says.
+    pub(crate) encryption: Encryption,
     pub(crate) encrypted: bool,
     /// The party announced it in its last SDP.
     pub(crate) current: bool,
-    /// It was current before the party's last SDP.
+    /// It was current before the party's last SDP, or may have been while nobody knows what was agreed on.
     pub(crate) before: bool,
-    /// When it was superseded, in the order of stamps.
+    /// When it was superseded, or seen last if it was learned, in the order of stamps.
     pub(crate) superseded: u64,
     /// The name of the claim; a newer claim has a higher one.
     pub(crate) stamp: u64,
@@ -56,6 +67,41 @@ impl Destination {
             self.superseded = stamp;
         }
         self.current = current;
+    }
+
+    /// RTP on this flow comes from the side of `from`: the receiver is on the other one.
+    fn receivers(&self) -> Side {
+        self.key.from.opposite()
+    }
+
+    /// What its payload types mean: to the party, to the other one, and what the party had them mean before.
+    fn described(&self, parties: &[Party]) -> Formats {
+        let receivers = self.receivers();
+        let mut lines: Vec<_> = parties
+            .iter()
+            .filter(|party| self.party.is_none() || party.side != receivers)
+            .flat_map(|party| party.lines.iter().map(move |line| (party, line)))
+            .map(|(party, line)| {
+                let rank = (party.side != receivers, line.index != self.line, u64::MAX - party.stamp);
+                (rank, &line.formats)
+            })
+            .collect();
+        lines.sort_by_key(|(rank, _)| *rank);
+        let others = lines.iter().take(DESCRIBERS).map(|(_, formats)| *formats);
+        let sources = core::iter::once(&self.own).chain(others);
+        merged(sources.chain(core::iter::once(&self.earlier)))
+    }
+
+    /// Whether its media is encrypted. What was learned is so as the line that it was learned by.
+    fn is_encrypted(&self, parties: &[Party]) -> bool {
+        let receivers = self.receivers();
+        let said = |side: Side| {
+            let lines = parties.iter().filter(move |party| party.side == side).flat_map(|party| &party.lines);
+            let line = lines.filter(|line| line.index == self.line && !line.rejected);
+            line.map(|line| line.encryption).max().unwrap_or(Encryption::Plain)
+        };
+        let own = if self.party.is_some() { self.encryption } else { said(receivers) };
+        own.with(said(receivers.opposite()))
     }
 
     fn is_of(&self, leg: u32, side: Side, tag: Fingerprint) -> bool {
@@ -73,9 +119,14 @@ pub(crate) struct Call {
     pub(crate) secured: Option<MaskKey>,
     /// The secured flows are silent (fail closed).
     pub(crate) silent: bool,
+    /// When SecureMode began, in the order of stamps.
+    pub(crate) secured_at: u64,
     pub(crate) legs: Vec<Leg>,
     pub(crate) subscriptions: Vec<Subscription>,
     pub(crate) destinations: Vec<Destination>,
+    /// The last requests that are made to carry keys, and the last others: many of these do not push out those.
+    pub(crate) keyed: Recent,
+    pub(crate) others: Recent,
     /// Under which it stands in the order of deadlines.
     pub(crate) deadline: Option<Instant>,
     /// Under which it stands in the order of idleness.
@@ -92,9 +143,12 @@ impl Call {
             answered: false,
             secured,
             silent: false,
+            secured_at: 0,
             legs: Vec::new(),
             subscriptions: Vec::new(),
             destinations: Vec::new(),
+            keyed: Recent::default(),
+            others: Recent::default(),
             deadline: None,
             idle_since: None,
             next_leg: 0,
@@ -106,12 +160,12 @@ impl Call {
         self.destinations.iter().find(|destination| destination.stamp == stamp)
     }
 
-    /// What is done with packets of this call's flow. Keys of the customer side are never masked.
-    pub(crate) fn mode(&self, key: &FlowKey) -> FlowMode {
+    /// What is done with what comes from the carrier side. Keys of the customer side are never masked.
+    pub(crate) fn mode(&self) -> FlowMode {
         match self.secured {
-            Some(mask_key) if key.from == Side::Carrier && self.silent => FlowMode::Silence(mask_key),
-            Some(mask_key) if key.from == Side::Carrier => FlowMode::Mask(mask_key),
-            _ => FlowMode::Pass,
+            Some(mask_key) if self.silent => FlowMode::Silence(mask_key),
+            Some(mask_key) => FlowMode::Mask(mask_key),
+            None => FlowMode::Pass,
         }
     }
 
@@ -136,9 +190,27 @@ impl Call {
         exact.or_else(|| here().next().map(|leg| (leg.id, false)))
     }
 
-    /// The leg that gives way to a new one where there are too many: one that ended, or never was more than a name.
-    pub(crate) fn spare_leg(&self) -> Option<u32> {
-        self.legs.iter().find(|leg| !leg.is_live()).map(|leg| leg.id)
+    /// The leg that gives way to a new one where there are too many: one that ended, or never was more than a name. In
+    /// SecureMode none gives way whose media may go on.
+    pub(crate) fn spare_leg(&self, now: Instant, limits: &Limits) -> Option<u32> {
+        let talks = self.secured.is_some() && self.has_media(now, media_gap(limits));
+        let has_media = |leg: &Leg| talks && self.destinations.iter().any(|one| one.leg == leg.id);
+        let may_go = |leg: &&Leg| !leg.is_live() && !has_media(leg);
+        self.legs.iter().find(may_go).map(|leg| leg.id)
+    }
+
+    /// When a leg that has ended goes. In SecureMode not while there is media: who ended it may not have told both
+    /// sides.
+    pub(crate) fn leaves(&self, leg: &Leg, limits: &Limits) -> Option<Instant> {
+        let lingered = leg.ended? + limits.linger;
+        let media = self.last_media.filter(|_| self.secured.is_some());
+        Some(media.map_or(lingered, |media| lingered.max(media + media_gap(limits))))
+    }
+
+    /// The subscription that gives way where there are too many.
+    pub(crate) fn spare_subscription(&self) -> Option<Fingerprint> {
+        let unused_first = |one: &&Subscription| (one.used, one.heard);
+        self.subscriptions.iter().min_by_key(unused_first).map(|one| one.call_id)
     }
 
     /// A new leg. The caller sees to the bound.
@@ -161,20 +233,16 @@ impl Call {
             || self.subscriptions.iter().any(|subscription| subscription.call_id == call_id)
     }
 
-    /// Whether a request was seen before on this call.
-    pub(crate) fn knows(&self, request: &Seen) -> bool {
-        let legs = self.legs.iter().map(|leg| &leg.recent);
-        let subscriptions = self.subscriptions.iter().map(|subscription| &subscription.recent);
-        legs.chain(subscriptions).any(|recent| recent.knows(request))
-    }
-
     /// A party said something new: what it announced before is superseded, and so is what parties announced that
-    /// have given way.
-    pub(crate) fn supersede(&mut self, leg: u32, side: Side, tag: Fingerprint, stamp: u64) {
+    /// have given way. `in_doubt`: whether that had been agreed on is not known, so what held before that may still.
+    pub(crate) fn supersede(&mut self, leg: u32, side: Side, tag: Fingerprint, in_doubt: bool, stamp: u64) {
         let parties = self.legs.iter().find(|one| one.id == leg).map_or(&[][..], |leg| &leg.parties);
         for destination in self.destinations.iter_mut().filter(|destination| destination.leg == leg) {
             if destination.is_of(leg, side, tag) {
-                destination.before = destination.current;
+                if !(in_doubt && destination.before) {
+                    destination.own_before = destination.own;
+                }
+                destination.before = destination.current || in_doubt && destination.before;
                 destination.set_current(false, stamp);
             } else if !parties.iter().any(|party| destination.is_of(leg, party.side, party.tag)) {
                 destination.set_current(destination.current && destination.party.is_none(), stamp);
@@ -188,6 +256,10 @@ impl Call {
             self.destinations.iter_mut().filter(|destination| destination.is_of(leg, side, tag))
         {
             destination.set_current(destination.before, stamp);
+            if destination.before && destination.own != destination.own_before {
+                destination.earlier = merged_events([&destination.own, &destination.earlier]);
+                destination.own = destination.own_before;
+            }
         }
     }
 
@@ -203,16 +275,28 @@ impl Call {
         })
     }
 
-    /// The destination that was superseded first: it gives way where there are too many.
+    /// The destination that was superseded first: it gives way where there are too many. What was current before the
+    /// last SDP does not: that may be refused.
     pub(crate) fn oldest_superseded(&self) -> Option<u64> {
-        let superseded = self.destinations.iter().filter(|one| !one.current && one.party.is_some());
-        superseded.min_by_key(|one| one.superseded).map(|one| one.stamp)
+        let may_go = |one: &&Destination| !one.current && !one.before && one.party.is_some();
+        self.destinations.iter().filter(may_go).min_by_key(|one| one.superseded).map(|one| one.stamp)
     }
 
-    /// The learned destinations of a leg: how many, and the oldest.
-    pub(crate) fn learned(&self, leg: u32) -> (usize, Option<u64>) {
-        let learned = || self.destinations.iter().filter(|one| one.leg == leg && one.party.is_none());
-        (learned().count(), learned().map(|one| one.stamp).min())
+    /// Which learned destination of a leg gives way to a new one; `None` where there is no room. A flood of sources
+    /// must not push out the true one.
+    pub(crate) fn spare_learned(&self, leg: u32, limit: usize) -> Option<Option<u64>> {
+        let mut learned: Vec<_> =
+            self.destinations.iter().filter(|one| one.leg == leg && one.party.is_none()).collect();
+        if learned.len() < limit {
+            return Some(None);
+        }
+        learned.sort_unstable_by_key(|one| one.stamp);
+        let spare = if self.secured.is_some() {
+            learned.last().copied().filter(|newest| newest.stamp > self.secured_at)
+        } else {
+            learned.split_off(limit / 2).into_iter().min_by_key(|one| one.superseded)
+        };
+        spare.map(|spare| Some(spare.stamp))
     }
 
     /// Describes the destinations of a leg anew. Gives the keys of those that changed.
@@ -221,24 +305,10 @@ impl Call {
         let Some(parties) = self.legs.get(at).map(|leg| &leg.parties) else { return Vec::new() };
         let mut changed = Vec::new();
         for destination in self.destinations.iter_mut().filter(|destination| destination.leg == leg) {
-            // RTP on this flow comes from the side of `from`: the receiver is on the other one.
-            let receivers = destination.key.from.opposite();
-            let mut lines: Vec<_> = parties
-                .iter()
-                .filter(|party| destination.party.is_none() || party.side != receivers)
-                .flat_map(|party| party.lines.iter().map(move |line| (party, line)))
-                .map(|(party, line)| {
-                    let rank =
-                        (party.side != receivers, line.index != destination.line, u64::MAX - party.stamp);
-                    (rank, &line.formats)
-                })
-                .collect();
-            lines.sort_by_key(|(rank, _)| *rank);
-            let others = lines.iter().take(DESCRIBERS).map(|(_, formats)| *formats);
-            let sources = core::iter::once(&destination.own).chain(others);
-            let formats = merged(sources.chain(core::iter::once(&destination.earlier)));
-            if formats != destination.formats {
-                destination.formats = formats;
+            let formats = destination.described(parties);
+            let encrypted = destination.is_encrypted(parties);
+            if formats != destination.formats || encrypted != destination.encrypted {
+                (destination.formats, destination.encrypted) = (formats, encrypted);
                 changed.push(destination.key);
             }
         }
@@ -289,10 +359,15 @@ impl Call {
 
     /// When something is due.
     pub(crate) fn next_deadline(&self, limits: &Limits) -> Instant {
-        let lingering = self.legs.iter().filter_map(|leg| leg.ended).map(|ended| ended + limits.linger);
+        let lingering = self.legs.iter().filter_map(|leg| self.leaves(leg, limits));
         let waiting = self.legs.iter().filter_map(Leg::deadline);
         let soonest = lingering.chain(waiting).min();
         let expires = if self.has_ended() { None } else { Some(self.expires(limits)) };
         [soonest, expires].into_iter().flatten().min().unwrap_or(self.last_sip)
     }
+}
+
+/// How long without a report of media there is none.
+pub(crate) fn media_gap(limits: &Limits) -> Duration {
+    limits.linger.max(MEDIA_GAP)
 }

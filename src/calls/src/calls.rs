@@ -1,11 +1,12 @@
 //! The call table: what is asked of it, and SecureMode.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use handover::{CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal, Side};
+use handover::{CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal};
 
 use crate::claims::Flows;
 use crate::fingerprint::{Fingerprint, Seed};
+use crate::recent::Seen;
 use crate::table::Table;
 use crate::{Limits, SecureDefault};
 
@@ -27,6 +28,8 @@ pub struct Calls {
     /// The calls that are not in SecureMode, those that were heard of longest ago first.
     pub(crate) idle: BTreeSet<(Instant, u32)>,
     pub(crate) in_secure_mode: BTreeSet<u32>,
+    /// Requests with masked keys of calls that are gone, those that went first in front: they may be sent again.
+    pub(crate) departed: VecDeque<Seen>,
     /// The name of the next claim or description.
     pub(crate) next_stamp: u64,
     counts: Vec<(Counter, u64)>,
@@ -46,6 +49,7 @@ impl Calls {
             deadlines: BTreeSet::new(),
             idle: BTreeSet::new(),
             in_secure_mode: BTreeSet::new(),
+            departed: VecDeque::new(),
             next_stamp: 0,
             counts: Vec::new(),
         }
@@ -192,7 +196,11 @@ impl Calls {
 
     /// Enters or leaves SecureMode. The caller schedules and settles.
     pub(crate) fn set_secured(&mut self, slot: u32, secured: Option<MaskKey>) {
+        let stamp = self.stamp();
         let Some(call) = self.table.get_mut(slot) else { return };
+        if call.secured.is_none() {
+            call.secured_at = stamp;
+        }
         call.secured = secured;
         call.silent &= secured.is_some();
         for destination in &call.destinations {
@@ -217,7 +225,6 @@ impl Calls {
 
     /// Whether a flow may be claimed: it is known, or there is room for it.
     pub(crate) fn has_room(&self, key: &handover::FlowKey, secured: bool) -> bool {
-        self.flows.contains(key)
-            || self.flows.len() < self.flows_allowed(secured && key.from == Side::Carrier)
+        self.flows.contains(key) || self.flows.len() < self.flows_allowed(secured)
     }
 }

@@ -2,15 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use handover::{FlowMode, Flow, FlowKey, FlowUpdate};
+use handover::{Flow, FlowKey, FlowMode, FlowUpdate, Side};
 
+use crate::call::Call;
 use crate::fingerprint::Seed;
 use crate::media::merged;
 use crate::table::Table;
 
+/// How many claims are looked at, where a flow has more than anybody needs.
+const LOOKED_AT: usize = 64;
+
 /// A flow and its claims, by stamp: the newest last.
 #[derive(Debug, Default)]
 struct Entry {
+    /// The claim of the call that the flow goes by: its newest, as stamp and slot.
+    owner: Option<(u64, u32)>,
     claims: BTreeMap<u64, u32>,
     /// Those of calls in SecureMode.
     secured: BTreeMap<u64, u32>,
@@ -43,6 +49,9 @@ impl Flows {
     pub(crate) fn claim(&mut self, key: FlowKey, stamp: u64, slot: u32, secured: bool) {
         let entry = self.entries.entry(key).or_default();
         entry.claims.insert(stamp, slot);
+        if entry.owner.is_none_or(|(_, owner)| owner == slot) {
+            entry.owner = Some((stamp, slot));
+        }
         if secured {
             entry.secured.insert(stamp, slot);
         }
@@ -54,6 +63,11 @@ impl Flows {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.claims.remove(&stamp);
             entry.secured.remove(&stamp);
+            if let Some((owned, slot)) = entry.owner
+                && owned == stamp
+            {
+                entry.owner = entry.newest_of(slot);
+            }
             self.unsettled.push(key);
         }
     }
@@ -72,6 +86,19 @@ impl Flows {
     /// Something about a claim is new.
     pub(crate) fn touch(&mut self, key: FlowKey) {
         self.unsettled.push(key);
+    }
+
+    /// The slot of the call that a flow goes by.
+    pub(crate) fn owner(&self, key: &FlowKey) -> Option<u32> {
+        Some(self.entries.get(key)?.owner?.1)
+    }
+
+    /// A flow goes by another claimant's name from now on.
+    pub(crate) fn own(&mut self, key: FlowKey, slot: u32) {
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.owner = entry.newest_of(slot);
+            self.unsettled.push(key);
+        }
     }
 
     /// Who claims a flow, as slot and stamp: those in SecureMode first, then the newest.
@@ -104,23 +131,60 @@ impl Flows {
 }
 
 impl Entry {
-    /// What the claims come to: the newest describes the flow, but a call in SecureMode keeps what it claims.
-    fn flow(&self, key: FlowKey, table: &Table) -> Option<Flow> {
-        let newest = self.claims.last_key_value()?;
-        let (stamp, &slot) = self.secured.last_key_value().unwrap_or(newest);
+    /// What the claims come to. It is of the call that claimed it first and is still up; the newest claim of that call
+    /// describes it, but whose media it is cannot be told: what any of them calls an event is one, and it is secured
+    /// while any of them is.
+    fn flow(&mut self, key: FlowKey, table: &Table) -> Option<Flow> {
+        let (stamp, slot) = self.elect(table)?;
         let call = table.get(slot)?;
-        let owned = call.destination(*stamp)?;
-        let newest = table.get(*newest.1).and_then(|call| call.destination(*newest.0));
-        // Whose media it is cannot be told: what either calls an event is one.
-        let sources = [&owned.formats, newest.map_or(&owned.formats, |newest| &newest.formats)];
+        let owned = call.destination(stamp)?;
+        let of = |(stamp, slot): (&u64, &u32)| table.get(*slot)?.destination(*stamp);
+        let others = || {
+            let secured = self.secured.last_key_value();
+            secured.into_iter().chain(self.claims.last_key_value()).filter_map(of).map(|other| &other.formats)
+        };
+        let mode = self.mode(call.mode(), table);
+        let (mode, reverse) = match key.from {
+            Side::Carrier => (mode, FlowMode::Pass),
+            Side::Customer => (FlowMode::Pass, mode),
+        };
         Some(Flow {
             key,
             call: table.handle(slot),
-            mode: call.mode(&key),
-            formats: merged(sources.into_iter()),
+            mode,
+            reverse,
+            formats: merged(core::iter::once(&owned.formats).chain(others()).collect::<Vec<_>>().into_iter()),
             encrypted: owned.encrypted,
-            reverse: FlowMode::Pass,
-            learn: key.from == handover::Side::Customer,
+            learn: key.from == Side::Customer,
+        })
+    }
+
+    /// The claim that counts: the newest of the owner. Where that has given up or ended, the first that is up owns it.
+    fn elect(&mut self, table: &Table) -> Option<(u64, u32)> {
+        // A call in SecureMode may seem to have ended and still be talking.
+        let is_up =
+            |slot: u32| table.get(slot).is_some_and(|call| call.secured.is_some() || !call.has_ended());
+        if self.owner.is_some_and(|(_, slot)| is_up(slot)) {
+            return self.owner;
+        }
+        let first_up = self.claims.values().take(LOOKED_AT).copied().find(|slot| is_up(*slot));
+        let newest = || self.claims.last_key_value().map(|(&stamp, &slot)| (stamp, slot));
+        self.owner = first_up.and_then(|slot| self.newest_of(slot)).or(self.owner).or_else(newest);
+        self.owner
+    }
+
+    fn newest_of(&self, slot: u32) -> Option<(u64, u32)> {
+        let newest = self.claims.iter().rev().find(|(_, claimant)| **claimant == slot);
+        newest.map(|(&stamp, &slot)| (stamp, slot))
+    }
+
+    /// The owner's mode, or, if it is not in SecureMode, that of whoever else is; silent if any is.
+    fn mode(&self, owners: FlowMode, table: &Table) -> FlowMode {
+        let others = self.secured.values().take(LOOKED_AT).filter_map(|slot| table.get(*slot));
+        others.map(Call::mode).fold(owners, |mode, other| match (mode, other) {
+            (FlowMode::Mask(mask_key), FlowMode::Silence(_)) => FlowMode::Silence(mask_key),
+            (FlowMode::Pass, other) => other,
+            _ => mode,
         })
     }
 }

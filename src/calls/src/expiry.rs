@@ -1,13 +1,17 @@
 //! When calls are forgotten, and which of them gives way when the table is full.
 
-use handover::{Counter, FlowUpdate, Instant};
+use handover::{Counter, FlowUpdate, Instant, MaskKey};
 
 use crate::Calls;
+use crate::call::media_gap;
 use crate::leg::Leg;
+use crate::recent::{REPEATED, Seen};
 
 /// How many of the calls that were idle longest are looked at for one that may be evicted. All others were heard of
 /// later still; calls in SecureMode are not among them.
 const LOOKED_AT: usize = 256;
+/// How many requests with masked keys of calls that are gone are remembered.
+const DEPARTED: usize = 1024;
 
 impl Calls {
     /// When [`Calls::expire`] has something to do at the latest.
@@ -36,14 +40,14 @@ impl Calls {
     fn expire_call(&mut self, now: Instant, slot: u32) {
         let Some(call) = self.table.get_mut(slot) else { return };
         call.deadline = None;
-        let media = call.has_media(now, self.limits.linger);
+        let media = call.has_media(now, media_gap(&self.limits));
         call.legs.iter_mut().for_each(|leg| leg.expire(now, media));
-        let linger = self.limits.linger;
-        let gone = |leg: &Leg| leg.ended.is_some_and(|ended| ended + linger <= now);
-        let gone: Vec<u32> = call.legs.iter().filter(|leg| gone(leg)).map(|leg| leg.id).collect();
+        let gone = |leg: &&Leg| call.leaves(leg, &self.limits).is_some_and(|leaves| leaves <= now);
+        let gone: Vec<u32> = call.legs.iter().filter(gone).map(|leg| leg.id).collect();
         for leg in gone {
             self.remove_leg(slot, leg);
         }
+        self.touch_ended(slot);
         let Some(call) = self.table.get(slot) else { return };
         if !call.legs.iter().any(Leg::has_lived) {
             self.count(Counter::CallsEnded);
@@ -105,6 +109,21 @@ impl Calls {
         }
     }
 
+    /// The flows of a call that has ended go on under the name of another that claims them.
+    pub(crate) fn touch_ended(&mut self, slot: u32) {
+        if let Some(call) = self.table.get(slot).filter(|call| call.has_ended()) {
+            call.destinations.iter().for_each(|destination| self.flows.touch(destination.key));
+        }
+    }
+
+    /// What keys in a request that repeats one of a call that is gone were replaced with.
+    pub(crate) fn masked_before(&mut self, request: &Seen) -> Option<MaskKey> {
+        while self.departed.front().is_some_and(|seen| request.at.since(seen.at) > REPEATED) {
+            self.departed.pop_front();
+        }
+        self.departed.iter().find(|seen| request.repeats(seen)).and_then(|seen| seen.mask)
+    }
+
     /// Forgets a leg and its destinations. The call may be left without any.
     pub(crate) fn remove_leg(&mut self, slot: u32, leg: u32) {
         let Some(call) = self.table.get_mut(slot) else { return };
@@ -124,7 +143,16 @@ impl Calls {
     /// Forgets a call.
     pub(crate) fn remove_call(&mut self, slot: u32) {
         let generation = self.table.handle(slot).generation;
-        let Some(call) = self.table.remove(slot) else { return };
+        let Some(mut call) = self.table.remove(slot) else { return };
+        for seen in [&mut call.others, &mut call.keyed]
+            .into_iter()
+            .flat_map(|recent| core::mem::take(recent).masked())
+        {
+            if self.departed.len() >= DEPARTED {
+                self.departed.pop_front();
+            }
+            self.departed.push_back(seen);
+        }
         for destination in &call.destinations {
             self.flows.give_up(destination.key, destination.stamp);
         }

@@ -7,9 +7,9 @@ use wire::sip::{Message, Method, StartLine};
 
 use crate::call::{Call, SUBSCRIPTIONS, Subscription};
 use crate::fingerprint::{Fingerprint, Seed};
-use crate::leg::{Leg, Said, Scope};
+use crate::leg::{Leg, Said, Scope, Transaction};
 use crate::media::Description;
-use crate::recent::{Recent, Seen};
+use crate::recent::{KEYED, Known, OTHERS, Seen};
 use crate::{Calls, SecureDefault};
 
 /// How much of a Call-ID is kept to be shown.
@@ -100,22 +100,33 @@ impl<'a> Read<'a> {
         self.is_request(Method::Invite) && self.to == Fingerprint::default()
     }
 
-    fn seen(&self, seed: Seed) -> Seen {
+    /// The transaction that it begins or answers.
+    fn transaction(&self) -> Transaction {
+        let side = if self.code.is_none() { self.side } else { self.side.opposite() };
+        Transaction { side, branch: self.branch, cseq: self.cseq }
+    }
+
+    fn seen(&self, seed: Seed, mask: Option<MaskKey>) -> Seen {
         let method = self.method.as_bytes();
         Seen {
             scope: self.scope,
             transaction: seed.hash_one((self.call_id, self.cseq, method, self.branch)),
             request: seed.hash_one((self.call_id, self.cseq, method, self.from)),
             at: self.now,
+            mask,
         }
     }
 
     /// Its SDP, where it may be an offer or an answer: RFC 3264 with RFC 3261, 3262 and 3311. In other messages, and
     /// in failures, SDP tells what somebody could do.
-    fn description(&self) -> Option<Description> {
+    fn description(&self) -> Description {
         let carries = matches!(self.method, Method::Invite | Method::Ack | Method::Prack | Method::Update);
         let agrees = self.code.is_none_or(|code| (101..300).contains(&code));
-        (carries && agrees).then(|| Description::of(self.message)).flatten()
+        if carries && agrees {
+            Description::of(self.message)
+        } else {
+            Description { complete: true, ..Description::default() }
+        }
     }
 }
 
@@ -124,21 +135,21 @@ impl Calls {
     /// before the message leaves.
     pub fn handle(&mut self, arrival: &Arrival<'_>, changes: &mut Vec<FlowUpdate>) -> Followed {
         let read = Read::new(arrival, self.seed);
-        let nothing = Followed { call: None, secured: None, mask: None, complete: true, fresh: true };
         let Some(slot) = self.locate(&read) else {
             self.settle(changes);
-            return nothing;
+            let repeated = read.code.is_none().then(|| self.masked_before(&read.seen(self.seed, None)));
+            let mask = repeated.flatten();
+            return Followed { call: None, secured: None, mask, complete: true, fresh: mask.is_none() };
         };
-        let fresh = self.follow(slot, &read);
+        let (known, complete) = self.follow(slot, &read);
         self.schedule(read.now, slot);
         self.settle(changes);
-        let Some(call) = self.table.get(slot) else { return nothing };
         Followed {
             call: Some(self.table.handle(slot)),
-            secured: call.secured,
-            mask: call.secured,
-            complete: true,
-            fresh,
+            secured: self.table.get(slot).and_then(|call| call.secured),
+            mask: known.mask,
+            complete,
+            fresh: known.fresh,
         }
     }
 
@@ -162,20 +173,25 @@ impl Calls {
             }
             return Some(slot);
         }
-        let joins = replaced_call
-            .is_some_and(|call| call.legs.len() < self.limits.legs_per_call || call.spare_leg().is_some());
+        let joins = replaced_call.is_some_and(|call| {
+            call.legs.len() < self.limits.legs_per_call || call.spare_leg(read.now, &self.limits).is_some()
+        });
         if joins { replaced } else { self.begin(read.now, inherited) }
     }
 
-    /// The call of the dialog that an INVITE replaces (RFC 3891 section 3). A tag of `0` stands for none.
+    /// The call of the dialog that an INVITE replaces (RFC 3891 section 3) or joins (RFC 3911): one in SecureMode, if
+    /// it names two. A tag of `0` stands for none.
     fn replaced(&self, read: &Read<'_>) -> Option<u32> {
-        let replaces = read.message.replaces()?;
-        let call_id = self.seed.of(replaces.call_id);
-        let slot = *self.index.get(&call_id)?;
-        let tag = |tag: &[u8]| self.seed.of_tag(Some(tag).filter(|tag| *tag != b"0"));
-        let (one, two) = (tag(replaces.to_tag), tag(replaces.from_tag));
-        let legs = &self.table.get(slot)?.legs;
-        legs.iter().any(|leg| leg.call_id == call_id && leg.has_dialog(one, two)).then_some(slot)
+        let named = [read.message.replaces(), read.message.join()].into_iter().flatten();
+        let found = named.filter_map(|replaces| {
+            let call_id = self.seed.of(replaces.call_id);
+            let slot = *self.index.get(&call_id)?;
+            let tag = |tag: &[u8]| self.seed.of_tag(Some(tag).filter(|tag| *tag != b"0"));
+            let (one, two) = (tag(replaces.to_tag), tag(replaces.from_tag));
+            let legs = &self.table.get(slot)?.legs;
+            legs.iter().any(|leg| leg.call_id == call_id && leg.has_dialog(one, two)).then_some(slot)
+        });
+        found.min_by_key(|slot| !self.in_secure_mode.contains(slot))
     }
 
     /// A new call.
@@ -202,47 +218,102 @@ impl Calls {
         let event = read.message.event().filter(|event| event.is("kpml"))?;
         let call_id = unescaped(event.parameter("call-id")?);
         let slot = *self.index.get(&self.seed.of(&call_id))?;
+        let heard = self.stamp();
         let call = self.table.get_mut(slot)?;
-        if call.subscriptions.len() >= SUBSCRIPTIONS {
-            let gone = call.subscriptions.remove(0).call_id;
+        if call.subscriptions.len() >= SUBSCRIPTIONS
+            && let Some(gone) = call.spare_subscription()
+        {
+            call.subscriptions.retain(|subscription| subscription.call_id != gone);
             if !call.has_call_id(gone) {
                 self.index.remove(&gone);
             }
         }
-        call.subscriptions.push(Subscription { call_id: read.call_id, recent: Recent::default() });
+        call.subscriptions.push(Subscription { call_id: read.call_id, used: false, heard });
         self.index.insert(read.call_id, slot);
         Some(slot)
     }
 
-    /// Lets a message take effect on its call. Says whether it is fresh.
-    fn follow(&mut self, slot: u32, read: &Read<'_>) -> bool {
+    /// Lets a message take effect on its call. What is known of it as a request, and whether what it says of media is
+    /// followed in full.
+    fn follow(&mut self, slot: u32, read: &Read<'_>) -> (Known, bool) {
         let leg = self.leg_of(slot, read);
-        let Some(call) = self.table.get_mut(slot) else { return true };
+        let known = self.noted(slot, read);
+        let description = read.description();
+        let Some((leg, exact)) = leg else { return (known, description.complete && !description.found) };
+        if exact {
+            self.happened(slot, leg, read);
+        }
+        self.negotiated(slot, leg, read);
+        let mut complete = description.complete;
+        if description.found {
+            complete &= self.described(slot, leg, read, &description);
+            // An INVITE for which there was no room for a leg.
+            complete &= exact || !read.is_request(Method::Invite);
+        }
+        (known, complete)
+    }
+
+    /// Notes that something was heard of a call. What is known of the message as a request.
+    fn noted(&mut self, slot: u32, read: &Read<'_>) -> Known {
+        let stamp = self.stamp();
+        let Some(call) = self.table.get_mut(slot) else { return Known { fresh: true, mask: None } };
         call.last_sip = call.last_sip.max(read.now);
-        let fresh = read.code.is_some() || is_fresh(call, leg.map(|(leg, _)| leg), read, self.seed);
-        let Some((leg, exact)) = leg else { return fresh };
-        if exact && let Some(leg) = call.leg_mut(leg) {
-            match read.code {
-                None => requested(leg, read),
-                Some(code) => responded(leg, read, code),
+        if let Some(subscription) = call.subscriptions.iter_mut().find(|one| one.call_id == read.call_id) {
+            subscription.heard = stamp;
+            subscription.used |= read.is_request(Method::Notify);
+        }
+        let seen = read.seen(self.seed, call.secured);
+        match (read.code, read.method) {
+            (Some(_), _) => Known { fresh: true, mask: call.secured },
+            (None, Method::Info | Method::Notify) => call.keyed.take(seen, KEYED),
+            (None, _) => call.others.take(seen, OTHERS),
+        }
+    }
+
+    /// What a message does to the life of its leg.
+    fn happened(&mut self, slot: u32, leg: u32, read: &Read<'_>) {
+        let Some(call) = self.table.get_mut(slot) else { return };
+        let Some(leg) = call.leg_mut(leg) else { return };
+        match read.code {
+            None => requested(leg, read),
+            Some(code) => responded(leg, read, code),
+        }
+        let answers =
+            read.method == Method::Invite && read.code.is_some_and(|code| (200..300).contains(&code));
+        call.answered |= answers;
+        self.touch_ended(slot);
+    }
+
+    /// What a message means for the offer in its own transaction.
+    fn negotiated(&mut self, slot: u32, leg: u32, read: &Read<'_>) {
+        if !matches!(read.method, Method::Invite | Method::Prack | Method::Update) {
+            return;
+        }
+        let Some(at) = self.table.get_mut(slot).and_then(|call| call.leg_mut(leg)) else { return };
+        match read.code {
+            None => at.asked(read.side, read.cseq),
+            Some(200..=299) => at.agreed(read.side.opposite(), read.from, read.cseq),
+            Some(300..) if withdraws(at, read) => {
+                self.refused(slot, leg, read.side.opposite(), read.from, read.cseq);
             }
-            if read.method == Method::Invite && read.code.is_some_and(|code| (200..300).contains(&code)) {
-                call.answered = true;
-            }
+            Some(_) => {}
         }
-        if read.code.is_some_and(|code| code >= 300) && call.leg(leg).is_some_and(|leg| withdraws(leg, read))
-        {
-            self.refused(slot, leg, read.side.opposite(), read.from, read.cseq);
-        }
-        if let Some(description) = read.description() {
-            let in_request = read.code.is_none();
-            let tag = if in_request { read.from } else { read.to };
-            let (side, cseq) = (read.side, read.cseq);
-            let digest = self.seed.hash_one(&description);
-            let said = Said { side, tag, in_request, cseq, description: &description, digest };
-            self.announced(slot, leg, &said);
-        }
-        fresh
+    }
+
+    /// What a message says of media. Says whether all of it is followed.
+    fn described(&mut self, slot: u32, leg: u32, read: &Read<'_>, description: &Description) -> bool {
+        let in_request = read.code.is_none();
+        let said = Said {
+            side: read.side,
+            tag: if in_request { read.from } else { read.to },
+            in_request,
+            offers: in_request && read.method != Method::Ack,
+            cseq: read.cseq,
+            secured: self.in_secure_mode.contains(&slot),
+            digest: self.seed.hash_one(description),
+            description,
+        };
+        self.announced(read.now, slot, leg, &said)
     }
 
     /// The leg of a message, and whether its tags are the leg's. The first message that is seen of a dialog makes
@@ -260,7 +331,7 @@ impl Calls {
             return None;
         }
         if call.legs.len() >= self.limits.legs_per_call.max(1) {
-            let Some(spare) = call.spare_leg() else {
+            let Some(spare) = call.spare_leg(read.now, &self.limits) else {
                 self.count(Counter::LegsFull);
                 return found;
             };
@@ -275,30 +346,12 @@ impl Calls {
     }
 }
 
-/// Whether a request is new to its call; it is remembered where it belongs.
-fn is_fresh(call: &mut Call, leg: Option<u32>, read: &Read<'_>, seed: Seed) -> bool {
-    let seen = read.seen(seed);
-    let fresh = !call.knows(&seen);
-    let recent = match leg {
-        Some(leg) => call.leg_mut(leg).map(|leg| &mut leg.recent),
-        None => call
-            .subscriptions
-            .iter_mut()
-            .find(|subscription| subscription.call_id == read.call_id)
-            .map(|subscription| &mut subscription.recent),
-    };
-    if let Some(recent) = recent {
-        recent.remember(seen);
-    }
-    fresh
-}
-
 fn requested(leg: &mut Leg, read: &Read<'_>) {
     match read.method {
         // The first INVITE that is seen of a leg counts as its first, whatever went before.
-        Method::Invite => leg.invited(read.branch, read.cseq, read.is_initial() || !leg.has_lived()),
-        Method::Cancel => leg.cancelled(read.now, read.branch, read.cseq),
-        Method::Bye => leg.closing(read.now, leg.other(read.from, read.to)),
+        Method::Invite => leg.invited(read.transaction(), read.is_initial() || !leg.has_lived()),
+        Method::Cancel => leg.cancelled(read.now, read.transaction()),
+        Method::Bye => leg.closing(read.now, leg.other(read.from, read.to), read.transaction()),
         _ => {}
     }
 }
@@ -308,9 +361,9 @@ fn responded(leg: &mut Leg, read: &Read<'_>, code: u16) {
     match (read.method, code) {
         (Method::Invite, 101..=199) if read.to != Fingerprint::default() => leg.rung(other),
         (Method::Invite, 200..=299) if leg.answered(other, read.cseq) => refreshed(leg, read),
-        (Method::Invite, 300..) => leg.failed(read.now, read.branch, read.cseq),
+        (Method::Invite, 300..) => leg.failed(read.now, read.transaction()),
         (Method::Update, 200..=299) => refreshed(leg, read),
-        (Method::Bye, 200..) => leg.closed(read.now, other, code),
+        (Method::Bye, 200..) => leg.closed(read.now, other, read.transaction(), code),
         _ => {}
     }
 }
@@ -318,7 +371,7 @@ fn responded(leg: &mut Leg, read: &Read<'_>, code: u16) {
 /// Whether the offer in a request is off when it is refused. That of a first INVITE goes on with its other forks.
 fn withdraws(leg: &Leg, read: &Read<'_>) -> bool {
     match read.method {
-        Method::Invite => leg.is_reinvite(read.branch, read.cseq),
+        Method::Invite => leg.is_reinvite(read.transaction()),
         Method::Prack | Method::Update => true,
         _ => false,
     }

@@ -6,7 +6,6 @@ use handover::{Instant, Side, VlanStack, WireId};
 
 use crate::fingerprint::Fingerprint;
 use crate::media::{Described, Description};
-use crate::recent::Recent;
 
 /// How long an unanswered BYE or CANCEL is waited for: 64·T1 (RFC 3261 section 17.1.2.2).
 const UNANSWERED: Duration = Duration::from_secs(32);
@@ -14,6 +13,8 @@ const UNANSWERED: Duration = Duration::from_secs(32);
 const FORKS: usize = 16;
 /// Parties whose SDP is remembered.
 const PARTIES: usize = 8;
+/// BYEs of one dialog whose answer is awaited. The oldest gives way.
+const BYES: usize = 4;
 
 /// Where a dialog is seen. Addresses mean something within a scope only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,11 +23,20 @@ pub(crate) struct Scope {
     pub(crate) vlan: VlanStack,
 }
 
+/// What tells a transaction from others. Only the side opposite to its request can answer it: a party does not end a
+/// leg by answering itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Transaction {
+    /// Where the request came from.
+    pub(crate) side: Side,
+    pub(crate) branch: Fingerprint,
+    pub(crate) cseq: u32,
+}
+
 /// One INVITE transaction.
 #[derive(Clone, Copy, Debug)]
 struct Attempt {
-    branch: Fingerprint,
-    cseq: u32,
+    transaction: Transaction,
     /// It would make a dialog: a re-INVITE that fails ends nothing.
     initial: bool,
     pending: bool,
@@ -42,12 +52,12 @@ enum DialogState {
 }
 
 /// One dialog: the caller's tag and this one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Dialog {
     tag: Fingerprint,
     state: DialogState,
-    /// A BYE was seen, and counts as answered from then on.
-    closing: Option<Instant>,
+    /// The BYEs that were seen, and from when on each counts as answered.
+    closing: Vec<(Transaction, Instant)>,
 }
 
 /// Whoever sent SDP, and what it said last.
@@ -61,7 +71,8 @@ pub(crate) struct Party {
     pub(crate) stamp: u64,
     /// The highest CSeq of its SDP, in responses and in requests: an old 200 sent again does not turn media back.
     newest: [u32; 2],
-    /// What it had said before, and in which request it said the last, in case that is refused.
+    /// What it had said before, and in which request it said the last, in case that is refused: while its answer is
+    /// not seen, what was said before that stays what holds.
     before: Vec<Described>,
     offered_in: Option<u32>,
     digest: u64,
@@ -79,7 +90,6 @@ pub(crate) struct Leg {
     /// The tag of whoever sent the first INVITE.
     pub(crate) caller: Fingerprint,
     pub(crate) parties: Vec<Party>,
-    pub(crate) recent: Recent,
     /// When it ended; its flows linger.
     pub(crate) ended: Option<Instant>,
     /// When its session timer runs out (RFC 4028).
@@ -87,6 +97,8 @@ pub(crate) struct Leg {
     /// Whether an INVITE or its answer was seen. A leg known by other messages only lives as long as the call.
     lived: bool,
     newest_invite: u32,
+    /// The highest CSeq of requests that SDP can answer, by the side they came from.
+    asked: [u32; 2],
     attempts: Vec<Attempt>,
     dialogs: Vec<Dialog>,
 }
@@ -100,11 +112,11 @@ impl Leg {
             name: name.into(),
             caller,
             parties: Vec::new(),
-            recent: Recent::default(),
             ended: None,
             session: None,
             lived: false,
             newest_invite: 0,
+            asked: [0; 2],
             attempts: Vec::new(),
             dialogs: Vec::new(),
         }
@@ -133,9 +145,16 @@ impl Leg {
         self.lived && self.ended.is_none()
     }
 
+    /// A request that SDP can answer.
+    pub(crate) fn asked(&mut self, side: Side, cseq: u32) {
+        let [carrier, customer] = &mut self.asked;
+        let asked = if side == Side::Carrier { carrier } else { customer };
+        *asked = cseq.max(*asked);
+    }
+
     /// An INVITE. `initial`: without To tag, or the first that is seen of a dialog.
-    pub(crate) fn invited(&mut self, branch: Fingerprint, cseq: u32, initial: bool) {
-        if self.attempts.iter().any(|attempt| attempt.branch == branch && attempt.cseq == cseq) {
+    pub(crate) fn invited(&mut self, transaction: Transaction, initial: bool) {
+        if self.attempts.iter().any(|attempt| attempt.transaction == transaction) {
             return;
         }
         if self.attempts.len() >= FORKS {
@@ -144,12 +163,12 @@ impl Leg {
         }
         // After a failure the next try (RFC 3261 section 22.2) and the next fork revive the leg; a copy of an old
         // INVITE does not.
-        let pending = !initial || cseq >= self.newest_invite;
-        self.attempts.push(Attempt { branch, cseq, initial, pending, given_up: None });
+        let pending = !initial || transaction.cseq >= self.newest_invite;
+        self.attempts.push(Attempt { transaction, initial, pending, given_up: None });
         if initial && pending {
             self.lived = true;
             self.ended = None;
-            self.newest_invite = cseq;
+            self.newest_invite = transaction.cseq;
         }
     }
 
@@ -168,48 +187,51 @@ impl Leg {
         self.lived = true;
         self.ended = None;
         // The other forks are being cancelled; whether that succeeds does not matter to this leg's life.
-        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.cseq <= cseq) {
+        for attempt in self.attempts.iter_mut().filter(|attempt| attempt.transaction.cseq <= cseq) {
             attempt.pending = false;
         }
         true
     }
 
     /// Whether an INVITE was within a dialog.
-    pub(crate) fn is_reinvite(&self, branch: Fingerprint, cseq: u32) -> bool {
-        self.attempts.iter().any(|one| one.branch == branch && one.cseq == cseq && !one.initial)
+    pub(crate) fn is_reinvite(&self, transaction: Transaction) -> bool {
+        self.attempts.iter().any(|one| one.transaction == transaction && !one.initial)
     }
 
     /// A final failure of an INVITE.
-    pub(crate) fn failed(&mut self, now: Instant, branch: Fingerprint, cseq: u32) {
-        let of = |attempt: &&mut Attempt| attempt.branch == branch && attempt.cseq == cseq;
-        if let Some(attempt) = self.attempts.iter_mut().find(of) {
+    pub(crate) fn failed(&mut self, now: Instant, transaction: Transaction) {
+        if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.transaction == transaction) {
             attempt.pending = false;
         }
         self.end_unless_live(now);
     }
 
-    /// A CANCEL: the branch is the INVITE's (RFC 3261 section 9.1).
-    pub(crate) fn cancelled(&mut self, now: Instant, branch: Fingerprint, cseq: u32) {
-        let of = |attempt: &&mut Attempt| attempt.branch == branch && attempt.cseq == cseq && attempt.initial;
+    /// A CANCEL: its transaction is the INVITE's (RFC 3261 section 9.1).
+    pub(crate) fn cancelled(&mut self, now: Instant, transaction: Transaction) {
+        let of = |attempt: &&mut Attempt| attempt.transaction == transaction && attempt.initial;
         if let Some(attempt) = self.attempts.iter_mut().find(of) {
             attempt.given_up.get_or_insert(now + UNANSWERED);
         }
     }
 
-    /// A BYE.
-    pub(crate) fn closing(&mut self, now: Instant, tag: Fingerprint) {
-        if let Some(dialog) = self.dialog(tag, DialogState::Confirmed)
-            && dialog.state != DialogState::Ended
-        {
-            dialog.closing.get_or_insert(now + UNANSWERED);
+    /// A BYE. One of a dialog that was never seen is none of ours.
+    pub(crate) fn closing(&mut self, now: Instant, tag: Fingerprint, transaction: Transaction) {
+        let Some(dialog) = self.dialogs.iter_mut().find(|dialog| dialog.tag == tag) else { return };
+        let known = dialog.closing.iter().any(|(earlier, _)| *earlier == transaction);
+        if dialog.state != DialogState::Ended && !known {
+            dialog.closing.truncate(BYES - 1);
+            dialog.closing.insert(0, (transaction, now + UNANSWERED));
         }
     }
 
     /// A final response to a BYE: 2xx, 481 and 408 end the dialog (RFC 3261 section 15.1.1), others do not.
-    pub(crate) fn closed(&mut self, now: Instant, tag: Fingerprint, code: u16) {
+    pub(crate) fn closed(&mut self, now: Instant, tag: Fingerprint, transaction: Transaction, code: u16) {
         let ends = matches!(code, 200..=299 | 481 | 408);
         let Some(dialog) = self.dialogs.iter_mut().find(|dialog| dialog.tag == tag) else { return };
-        if dialog.closing.take().is_some() && ends {
+        let awaited = dialog.closing.len();
+        dialog.closing.retain(|(bye, _)| *bye != transaction);
+        if dialog.closing.len() < awaited && ends {
+            dialog.closing.clear();
             dialog.state = DialogState::Ended;
         }
         self.end_unless_live(now);
@@ -219,7 +241,8 @@ impl Leg {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let attempts = self.attempts.iter().filter(|attempt| attempt.pending);
         let given_up = attempts.filter_map(|attempt| attempt.given_up);
-        given_up.chain(self.dialogs.iter().filter_map(|dialog| dialog.closing)).min()
+        let closing = self.dialogs.iter().flat_map(|dialog| &dialog.closing);
+        given_up.chain(closing.map(|(_, due)| *due)).min()
     }
 
     /// Does what is due. With `media` a BYE that nobody answers waits on: somebody still talks.
@@ -228,9 +251,12 @@ impl Leg {
         for attempt in self.attempts.iter_mut().filter(|attempt| is_due(attempt.given_up)) {
             attempt.pending = false;
         }
-        for dialog in self.dialogs.iter_mut().filter(|dialog| is_due(dialog.closing)) {
-            dialog.closing = media.then(|| now + UNANSWERED);
-            if !media {
+        for dialog in &mut self.dialogs {
+            let due = dialog.closing.iter().any(|(_, due)| *due <= now);
+            if due && media {
+                dialog.closing.iter_mut().for_each(|(_, due)| *due = now + UNANSWERED);
+            } else if due {
+                dialog.closing.clear();
                 dialog.state = DialogState::Ended;
             }
         }
@@ -255,47 +281,77 @@ impl Leg {
             let early = || self.dialogs.iter().position(|dialog| dialog.state == DialogState::Early);
             self.dialogs.remove(ended.or_else(early)?);
         }
-        self.dialogs.push(Dialog { tag, state, closing: None });
+        self.dialogs.push(Dialog { tag, state, closing: Vec::new() });
         self.dialogs.last_mut()
     }
 
-    /// Takes what a party says about its media. The party whose SDP is oldest gives way where there are too many.
+    /// Takes what a party says about its media.
     pub(crate) fn heard(&mut self, said: &Said<'_>, stamp: u64) -> Heard {
-        let of = |party: &Party| party.side == said.side && party.tag == said.tag;
-        if !self.parties.iter().any(of) {
-            if self.parties.len() >= PARTIES {
-                let oldest = self.parties.iter().enumerate().filter(|(_, party)| party.tag != self.caller);
-                let oldest = oldest.min_by_key(|(_, party)| party.stamp).map_or(0, |(at, _)| at);
-                self.parties.remove(oldest);
-            }
-            let (side, tag) = (said.side, said.tag);
-            let (lines, before, offered_in) = (Vec::new(), Vec::new(), None);
-            self.parties.push(Party {
-                side,
-                tag,
-                lines,
-                stamp,
-                newest: [0; 2],
-                before,
-                offered_in,
-                digest: 0,
-            });
-        }
-        let Some(party) = self.parties.iter_mut().find(|party| of(party)) else { return Heard::Old };
+        let [carrier, customer] = self.asked;
+        let asked = if said.side == Side::Carrier { customer } else { carrier };
+        let Some(party) = self.party(said, stamp) else { return Heard::NoRoom };
         let [responses, requests] = &mut party.newest;
         let newest = if said.in_request { requests } else { responses };
-        if said.cseq < *newest {
+        // An answer to nothing that was asked is not one.
+        if said.cseq < *newest || !said.in_request && said.cseq > asked {
             return Heard::Old;
         }
-        let again = said.cseq == *newest && party.digest == said.digest;
-        *newest = said.cseq;
-        if !again {
-            party.before = core::mem::replace(&mut party.lines, said.description.described());
-            party.digest = said.digest;
-            party.offered_in = said.in_request.then_some(said.cseq);
-        }
         party.stamp = stamp;
-        if again { Heard::Again } else { Heard::New }
+        if said.cseq == *newest && party.digest == said.digest {
+            return Heard::Again;
+        }
+        // Whether what it said last was agreed on is not known: an offer without answer, or one of several different
+        // answers to the same request, of which only the first may count.
+        let in_doubt = party.offered_in.is_some() || !said.in_request && said.cseq == *newest;
+        *newest = said.cseq;
+        let lines = core::mem::replace(&mut party.lines, said.description.described());
+        if !in_doubt {
+            party.before = lines;
+        }
+        party.digest = said.digest;
+        if said.offers {
+            party.offered_in = Some(said.cseq);
+        }
+        Heard::New { in_doubt }
+    }
+
+    /// The party that says something, made if need be. Where there are too many, the one whose SDP is oldest gives way:
+    /// never that of the caller or of a confirmed dialog, and in SecureMode none.
+    fn party(&mut self, said: &Said<'_>, stamp: u64) -> Option<&mut Party> {
+        let of = |party: &Party| party.side == said.side && party.tag == said.tag;
+        if let Some(at) = self.parties.iter().position(of) {
+            return self.parties.get_mut(at);
+        }
+        if self.parties.len() >= PARTIES {
+            let confirmed = |tag: Fingerprint| {
+                self.dialogs.iter().any(|dialog| dialog.tag == tag && dialog.state == DialogState::Confirmed)
+            };
+            let may_go = |party: &Party| !said.secured && party.tag != self.caller && !confirmed(party.tag);
+            let others = self.parties.iter().enumerate().filter(|(_, party)| may_go(party));
+            let (oldest, _) = others.min_by_key(|(_, party)| party.stamp)?;
+            self.parties.remove(oldest);
+        }
+        self.parties.push(Party {
+            side: said.side,
+            tag: said.tag,
+            lines: Vec::new(),
+            stamp,
+            newest: [0; 2],
+            before: Vec::new(),
+            offered_in: None,
+            digest: 0,
+        });
+        self.parties.last_mut()
+    }
+
+    /// The request with that CSeq was accepted: what its sender says in it holds.
+    pub(crate) fn agreed(&mut self, side: Side, tag: Fingerprint, cseq: u32) {
+        let offered = |party: &&mut Party| party.side == side && party.tag == tag;
+        if let Some(party) = self.parties.iter_mut().find(offered)
+            && party.offered_in == Some(cseq)
+        {
+            party.offered_in = None;
+        }
     }
 
     /// The request with that CSeq was refused: what its sender had said before holds again (RFC 3261 section 14.1).
@@ -314,12 +370,14 @@ impl Leg {
 /// Whether SDP is news.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Heard {
-    /// It is.
-    New,
+    /// It is. `in_doubt`: what was said last may not have been agreed on.
+    New { in_doubt: bool },
     /// It is what was said last.
     Again,
     /// It is older than what was said last.
     Old,
+    /// There are too many parties.
+    NoRoom,
 }
 
 /// One party's SDP as it came.
@@ -328,7 +386,11 @@ pub(crate) struct Said<'a> {
     pub(crate) side: Side,
     pub(crate) tag: Fingerprint,
     pub(crate) in_request: bool,
+    /// It is in a request that may be refused.
+    pub(crate) offers: bool,
     pub(crate) cseq: u32,
+    /// Whether the call is in SecureMode.
+    pub(crate) secured: bool,
     pub(crate) description: &'a Description,
     /// Equal for equal descriptions.
     pub(crate) digest: u64,

@@ -13,10 +13,12 @@ pub struct Limits {
     /// Legs of one call. When they are full, ended ones go first; else the new one is not followed
     /// ([`handover::Counter::LegsFull`]).
     pub legs_per_call: usize,
-    /// Announced destinations of one call. When they are full, the oldest superseded one goes; else the new one is
-    /// not followed ([`handover::Counter::FlowsFull`]).
+    /// Announced destinations of one call. When they are full, the one that was superseded first goes, but never what
+    /// an offer that may still be refused superseded; else the new one is not followed
+    /// ([`handover::Counter::FlowsFull`]).
     pub flows_per_call: usize,
-    /// Destinations learned from where RTP came from, of one leg. The oldest goes.
+    /// Destinations learned from where RTP came from, of one leg. The first half stays; of the others the one goes
+    /// that was seen longest ago. In SecureMode none goes that was learned before it, and of the others the newest.
     pub learned_per_leg: usize,
     /// Flows of all calls. The last sixteenth is kept for calls in SecureMode.
     pub flows: usize,
@@ -36,7 +38,7 @@ impl Default for Limits {
             calls: 16_384,
             legs_per_call: 8,
             flows_per_call: 32,
-            learned_per_leg: 4,
+            learned_per_leg: 8,
             flows: 131_072,
             idle: Duration::from_secs(3600),
             unanswered: Duration::from_secs(300),

@@ -1,13 +1,17 @@
-//! Requests seen lately: what tells a repetition from a new request.
+//! Requests seen lately: what tells a repetition from a new request, and what keys in it were replaced with.
 
 use core::time::Duration;
 
-use handover::Instant;
+use handover::{Instant, MaskKey};
 
 use crate::leg::Scope;
 
-/// How many requests are remembered of a leg.
-const REMEMBERED: usize = 16;
+/// How many requests that are made to carry keys are remembered of a call.
+pub(crate) const KEYED: usize = 64;
+/// How many others.
+pub(crate) const OTHERS: usize = 16;
+/// How long a sender repeats a request without an answer: 64·T1 (RFC 3261 section 17.1.2.2).
+pub(crate) const REPEATED: Duration = Duration::from_secs(32);
 /// How far apart in time the same request may be seen on two wires or VLANs.
 const ELSEWHERE: Duration = Duration::from_secs(2);
 
@@ -19,11 +23,14 @@ pub(crate) struct Seen {
     pub(crate) transaction: u64,
     /// Call-ID, CSeq and From tag: equal wherever it is seen.
     pub(crate) request: u64,
+    /// When it was seen last.
     pub(crate) at: Instant,
+    /// What keys in it were replaced with. They are in its repetitions as well, whatever became of SecureMode since.
+    pub(crate) mask: Option<MaskKey>,
 }
 
 impl Seen {
-    fn repeats(&self, earlier: &Seen) -> bool {
+    pub(crate) fn repeats(&self, earlier: &Seen) -> bool {
         self.scope == earlier.scope && self.transaction == earlier.transaction
     }
 
@@ -34,29 +41,51 @@ impl Seen {
     }
 }
 
-/// The last requests of a leg.
+/// What is known of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Known {
+    /// It was not seen before.
+    pub(crate) fresh: bool,
+    /// What keys in it are to be replaced with.
+    pub(crate) mask: Option<MaskKey>,
+}
+
+/// The last requests of a call, those seen last at the end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
     seen: Vec<Seen>,
-    oldest: usize,
 }
 
 impl Recent {
-    /// Whether `request` is one of these, sent again or seen in another place.
-    pub(crate) fn knows(&self, request: &Seen) -> bool {
-        self.seen.iter().any(|earlier| request.repeats(earlier) || request.is_seen_again(earlier))
+    /// Whether `request` is one of these, sent again or seen in another place; and remembers it,
+    /// as one of `at_most`.
+    pub(crate) fn take(&mut self, mut request: Seen, at_most: usize) -> Known {
+        self.seen.retain(|earlier| request.at.since(earlier.at) <= REPEATED);
+        let known = self.ask(&request);
+        request.mask = known.mask;
+        self.seen.retain(|earlier| !request.repeats(earlier));
+        if self.seen.len() >= at_most {
+            self.seen.remove(0);
+        }
+        self.seen.push(request);
+        known
     }
 
-    /// Remembers a request, in the place of the oldest.
-    pub(crate) fn remember(&mut self, request: Seen) {
-        if self.seen.iter().any(|earlier| request.repeats(earlier)) {
-            return;
+    /// What is known of a request.
+    fn ask(&self, request: &Seen) -> Known {
+        let mut earlier = self
+            .seen
+            .iter()
+            .filter(|earlier| request.repeats(earlier) || request.is_seen_again(earlier))
+            .peekable();
+        Known {
+            fresh: earlier.peek().is_none(),
+            mask: earlier.find_map(|earlier| earlier.mask).or(request.mask),
         }
-        if self.seen.len() < REMEMBERED {
-            self.seen.push(request);
-        } else if let Some(slot) = self.seen.get_mut(self.oldest) {
-            *slot = request;
-            self.oldest = (self.oldest + 1) % REMEMBERED;
-        }
+    }
+
+    /// Those whose keys were replaced.
+    pub(crate) fn masked(self) -> impl Iterator<Item = Seen> {
+        self.seen.into_iter().filter(|seen| seen.mask.is_some())
     }
 }

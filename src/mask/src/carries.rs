@@ -7,8 +7,11 @@ use wire::redundancy;
 use wire::rtp::Rtp;
 use wire::telephone_event::{BLOCK_LEN, EventBlock};
 
-use crate::events::{KEYS, Sighting};
+use crate::events::{KEYS, MF_DIGITS, Sighting, TONES};
 
+/// The longest payload that is taken for events where the SDP said that it is: sixteen blocks. Longer is audio of a
+/// sender that uses its own numbers instead of those that it was told (RFC 3264 section 5.1).
+const LONGEST: usize = 64;
 /// The longest payload of an unknown type that is taken for events.
 const LONGEST_LOOKALIKE: usize = 32;
 /// The RTP clock where the SDP gave none.
@@ -73,14 +76,12 @@ pub(crate) enum Carries {
 
 impl Carries {
     pub(crate) fn of(flow: &Flow, payload_type: u8, payload: &[u8]) -> Carries {
-        match format(flow, payload_type) {
-            Some(Format { kind: FormatKind::TelephoneEvent, clock_khz, .. }) => {
-                Carries::Events(Regions::one(payload, clock_khz))
-            }
-            Some(Format { kind: FormatKind::Redundancy, .. }) => Self::of_redundant(flow, payload),
-            Some(Format { kind, .. }) => Carries::Audio(kind),
-            None if looks_like_events(payload) => Carries::Events(Regions::one(payload, 0)),
-            None => Carries::Audio(FormatKind::Other),
+        match meaning(flow, payload_type, payload) {
+            Meaning::Events(clock_khz) => Carries::Events(Regions::one(payload, clock_khz)),
+            Meaning::Audio(FormatKind::Redundancy) => Self::of_redundant(flow, payload),
+            Meaning::Audio(kind) => Carries::Audio(kind),
+            Meaning::Unannounced => Self::of_unannounced(flow, payload),
+            Meaning::Unreadable => Carries::Unreadable,
         }
     }
 
@@ -92,46 +93,136 @@ impl Carries {
         let mut regions = Regions::default();
         for block in blocks {
             let bytes = payload.get(block.range.clone()).unwrap_or_default();
-            let clock_khz = match format(flow, block.payload_type) {
-                Some(Format { kind: FormatKind::TelephoneEvent, clock_khz, .. }) => clock_khz,
+            match meaning(flow, block.payload_type, bytes) {
+                Meaning::Events(clock_khz) => regions.push(&block, clock_khz),
                 // Redundancy within redundancy is none that anybody sends.
-                Some(Format { kind: FormatKind::Redundancy, .. }) => return Carries::Unreadable,
-                None if looks_like_events(bytes) => 0,
-                _ => continue,
-            };
-            regions.push(&block, clock_khz);
+                Meaning::Audio(FormatKind::Redundancy) | Meaning::Unreadable => return Carries::Unreadable,
+                Meaning::Audio(_) | Meaning::Unannounced => {}
+            }
         }
         if regions.count == 0 { Carries::Audio(FormatKind::Redundancy) } else { Carries::Events(regions) }
     }
+
+    /// A payload of a type that nobody announced and that is no event as a whole: redundancy, if it has blocks that are.
+    fn of_unannounced(flow: &Flow, payload: &[u8]) -> Carries {
+        let mut regions = Regions::default();
+        for block in redundancy::blocks(payload).into_iter().flatten() {
+            let bytes = payload.get(block.range.clone()).unwrap_or_default();
+            // A type below the dynamic ones may be an event's code: then it is no redundancy.
+            if (block.payload_type >= FIRST_DYNAMIC || is_announced_for_events(flow, block.payload_type))
+                && let Meaning::Events(clock_khz) = meaning(flow, block.payload_type, bytes)
+                && looks_like_events(bytes)
+            {
+                regions.push(&block, clock_khz);
+            }
+        }
+        if regions.count == 0 { Carries::Audio(FormatKind::Other) } else { Carries::Events(regions) }
+    }
 }
 
-/// What a payload type means: by the SDP, else by RFC 3551 section 6; `None` for a dynamic one that nobody announced.
+/// Whether the SDP says that events come as this type, plainly or in redundancy.
+pub(crate) fn is_announced_for_events(flow: &Flow, payload_type: u8) -> bool {
+    let format = flow.formats.get(payload_type);
+    format.is_some_and(|format| matches!(format.kind, FormatKind::TelephoneEvent | FormatKind::Redundancy))
+}
+
+/// What one payload, or one block of redundancy, is.
+enum Meaning {
+    /// Event blocks, on a clock of so many kHz; 0 where nobody said.
+    Events(u8),
+    /// A codec, or redundancy.
+    Audio(FormatKind),
+    /// Nobody said, and it reads as no event.
+    Unannounced,
+    /// Said to be events and none that can be read: encrypted, perhaps.
+    Unreadable,
+}
+
+fn meaning(flow: &Flow, payload_type: u8, payload: &[u8]) -> Meaning {
+    match format(flow, payload_type) {
+        Some(Format { kind: FormatKind::TelephoneEvent, clock_khz, .. }) => {
+            if payload.len() > LONGEST {
+                Meaning::Audio(FormatKind::Other)
+            } else if reads_as_events(payload) {
+                Meaning::Events(clock_khz)
+            } else {
+                Meaning::Unreadable
+            }
+        }
+        // A codec's frame of four bytes may be an event of a sender that uses its own numbers, or comfort noise of Opus or
+        // AMR. Where the flow has a number for events, they come as that; where it has none, safety decides.
+        Some(Format { kind: FormatKind::Other, clock_khz, .. })
+            if payload_type >= FIRST_DYNAMIC
+                && payload.len() == BLOCK_LEN
+                && reads_as_key(payload)
+                && !has_events(flow) =>
+        {
+            Meaning::Events(clock_khz)
+        }
+        Some(Format { kind, .. }) => Meaning::Audio(kind),
+        None if looks_like_events(payload) => Meaning::Events(0),
+        None => Meaning::Unannounced,
+    }
+}
+
+fn has_events(flow: &Flow) -> bool {
+    flow.formats.iter().any(|format| format.kind == FormatKind::TelephoneEvent)
+}
+
+/// The first dynamic payload type (RFC 3551 section 3).
+const FIRST_DYNAMIC: u8 = 96;
+
+/// What a payload type means: by the SDP, else by RFC 3551 section 6; `None` where neither says.
 fn format(flow: &Flow, payload_type: u8) -> Option<Format> {
     if let Some(known) = flow.formats.get(payload_type) {
         return Some(known);
     }
     let kind = match payload_type {
-        96.. => return None,
         0 => FormatKind::Pcmu,
         8 => FormatKind::Pcma,
         9 => FormatKind::G722,
         10 | 11 => FormatKind::L16,
         13 => FormatKind::ComfortNoise,
-        _ => FormatKind::Other,
+        3..=18 | 25 | 26 | 28 | 31..=34 => FormatKind::Other,
+        // Dynamic, reserved or never assigned; those from 35 on are used as dynamic where 96–127 do not suffice.
+        _ => return None,
     };
     Some(Format { payload_type, kind, clock_khz: DEFAULT_CLOCK_KHZ })
 }
 
-/// Whether a payload of an unannounced dynamic type reads as keys. It is masked then: better a spoilt packet of a codec
-/// that nobody agreed on than a digit that nobody announced.
-fn looks_like_events(payload: &[u8]) -> bool {
+/// Whether a payload said to be events is: blocks of keys and of the tones that come beside them. It does not depend on
+/// which key; and what has no key in it must be whole, so that an encrypted event is not taken for a fax tone.
+fn reads_as_events(payload: &[u8]) -> bool {
     let (blocks, rest) = payload.as_chunks::<BLOCK_LEN>();
+    let is_masked = |event: u8| KEYS.contains(&event) || MF_DIGITS.contains(&event);
+    // Nothing of half a block stays.
+    let mut has_masked = blocks.is_empty();
+    let mut has_reserved = false;
+    for bytes in blocks {
+        let block = EventBlock::read(*bytes);
+        if !is_masked(block.event) && !TONES.contains(&block.event) {
+            return false;
+        }
+        has_masked |= is_masked(block.event);
+        has_reserved |= block.reserved;
+    }
+    has_masked || (rest.is_empty() && !has_reserved)
+}
+
+/// Whether a payload begins with the block of a key.
+fn reads_as_key(payload: &[u8]) -> bool {
+    let first = payload.first_chunk().map(|bytes| EventBlock::read(*bytes));
+    first.is_some_and(|block| KEYS.contains(&block.event) && !block.reserved)
+}
+
+/// Whether a payload of an unannounced type reads as keys, whatever else a careless sender puts into its blocks and
+/// behind them. It is masked then: better a spoilt packet of a codec that nobody agreed on than a digit that nobody
+/// announced.
+fn looks_like_events(payload: &[u8]) -> bool {
+    let (blocks, _) = payload.as_chunks::<BLOCK_LEN>();
     (BLOCK_LEN..=LONGEST_LOOKALIKE).contains(&payload.len())
-        && rest.is_empty()
-        && blocks.iter().all(|block| {
-            let block = EventBlock::read(*block);
-            KEYS.contains(&block.event) && !block.reserved
-        })
+        && payload.first().is_some_and(|first| KEYS.contains(first))
+        && blocks.iter().all(|[event, ..]| *event <= TONES.start)
 }
 
 /// Event blocks that follow one another.

@@ -10,6 +10,11 @@ use secret::Digit;
 
 /// The codes of the sixteen keys (RFC 4733 section 3.2).
 pub(crate) const KEYS: Range<u8> = 0..16;
+/// MF digits 0–9 on trunks (RFC 5244 section 2.3): no key of a telephone, but a digit for whoever reads it.
+pub(crate) const MF_DIGITS: Range<u8> = 128..138;
+/// What telephones and gateways send beside keys: the flash of the hook (RFC 4733 section 3.2), fax and modem tones
+/// (RFC 4734 section 2).
+pub(crate) const TONES: Range<u8> = 16..64;
 /// The level of every masked event, in −dBm0: that of an ordinary telephone's keys.
 pub(crate) const MASKED_VOLUME: u8 = 10;
 /// Event starts remembered per SSRC. A packet of an event older than all of them is not counted.
@@ -21,6 +26,9 @@ const SOURCES: usize = 4;
 const LONG_SEGMENT: u16 = 0x8000;
 /// No packet is this late. A start this far back is a sender that began its timestamps anew.
 const LATEST: Duration = Duration::from_secs(60);
+/// An event whose last packet was so long ago is over, end packet or not; one that goes on comes every 50 ms (RFC 4733
+/// section 2.5.1.2), and the end packets follow at once.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Nor does one come this long after all others.
 const LATEST_ARRIVAL: Duration = Duration::from_secs(5);
 
@@ -73,6 +81,28 @@ impl Tracker {
         pressed
     }
 
+    /// Whether packets of an event that was seen may still come.
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        self.sources.iter().any(|source| source.is_open(now))
+    }
+
+    /// Whether a block is of an event that was seen and is not over: an update, an end packet sent again, a redundant
+    /// block, a further segment. No other event is taken note of.
+    pub(crate) fn continues(&mut self, now: Instant, sighting: &Sighting) -> bool {
+        let source = self.sources.iter_mut().find(|source| source.ssrc == sighting.ssrc);
+        let Some(source) = source.filter(|source| source.is_open(now)) else { return false };
+        let count = usize::from(source.count);
+        let known = source.events.iter().take(count).any(|event| event.start == sighting.start);
+        let is_newest = source.newest().is_some_and(|newest| is_after(sighting.start, newest.start));
+        let continues = known || (is_newest && source.continues(count, sighting));
+        if continues {
+            // It is no new press: that was told when its first packet came.
+            source.sight(now, sighting);
+            source.last_arrival = now;
+        }
+        continues
+    }
+
     /// The source, or the one that gives way to it.
     fn source(&mut self, ssrc: u32) -> Option<&mut Source> {
         let known = self.sources.iter().position(|source| source.count > 0 && source.ssrc == ssrc);
@@ -114,6 +144,10 @@ impl Source {
             self.open = if sighting.end { None } else { Digit::from_event_code(sighting.code) };
         }
         if continues { None } else { Digit::from_event_code(sighting.code) }
+    }
+
+    fn is_open(&self, now: Instant) -> bool {
+        self.count > 0 && now.since(self.last_arrival) <= LONGEST_PAUSE
     }
 
     fn newest(&self) -> Option<&Event> {

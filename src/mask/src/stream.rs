@@ -1,19 +1,15 @@
 //! One media flow: which of its packets carry keys, and what becomes of each packet.
 
-use core::ops::Range;
 use core::time::Duration;
 
 use handover::{Counter, Flow, FlowMode, Instant, MaskKey, Transport};
 use tap::Released;
-use wire::rtp::{Rtp, is_rtcp};
+use wire::rtp::{Rtp, holds_rtcp, is_rtcp};
 use wire::telephone_event::{BLOCK_LEN, EventBlock, write_block};
 
-use crate::carries::{Carries, Packet, Regions};
-use crate::events::{KEYS, MASKED_VOLUME, Sighting, Tracker};
+use crate::carries::{Carries, Packet, Regions, is_announced_for_events};
+use crate::events::{KEYS, MASKED_VOLUME, MF_DIGITS, Sighting, Tracker};
 use crate::{Captured, ChangeKind, Masked, silence};
-
-/// MF digits 0–9 on trunks (RFC 5244 section 2.3): no key of a telephone, but a digit for whoever reads it.
-const MF_DIGITS: Range<u8> = 128..138;
 
 /// The state of one media flow: the events of its last few sources. Of fixed size, without heap.
 #[derive(Debug, Default)]
@@ -40,12 +36,43 @@ impl MediaStream {
     ) -> Masked<'a> {
         apply(flow, payload, &mut |sighting, elapsed| {
             report(&mut self.tracker, now, &sighting, elapsed, capture);
+            true
         })
+    }
+
+    /// Whether an event that began may still go on: its last packet came at most a second ago.
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.tracker.is_open(now)
+    }
+
+    /// For a packet of a flow that has left SecureMode: masks what it tells of events that began in SecureMode, until
+    /// they have ended, and their end packets sent again. Nothing is captured; other events in it stay.
+    ///
+    /// `None` where there is nothing of the kind in it: it leaves as it came. `flow` gives the formats, whatever its
+    /// mode; `payload` is as for [`MediaStream::mask`].
+    pub fn finish<'a>(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        mask_key: MaskKey,
+        payload: &'a mut [u8],
+    ) -> Option<Masked<'a>> {
+        if flow.encrypted || !self.is_open(now) || is_control(flow, payload) {
+            return None;
+        }
+        let rtp = Rtp::new_checked(payload).ok()?;
+        let packet = Packet::of(&rtp);
+        let Carries::Events(regions) = Carries::of(flow, packet.payload_type, rtp.payload()) else {
+            return None;
+        };
+        let mut is_ours = |sighting: Sighting, _| self.tracker.continues(now, &sighting);
+        let changed = mask_blocks(&packet, payload, regions, mask_key, &mut is_ours);
+        changed.then(|| Masked::Changed(Released::by_masker(payload), ChangeKind::Event))
     }
 
     /// Reports the presses that are first seen in a packet that is not to be changed, whatever the flow's mode.
     pub fn observe(&mut self, now: Instant, flow: &Flow, payload: &[u8], capture: &mut dyn FnMut(Captured)) {
-        if flow.encrypted || is_rtcp(payload) {
+        if flow.encrypted || is_control(flow, payload) {
             return;
         }
         let Ok(rtp) = Rtp::new_checked(payload) else { return };
@@ -69,7 +96,7 @@ impl MediaStream {
 
 /// As [`MediaStream::mask`] where no state is free: masked all the same, nothing captured.
 pub fn mask_stateless<'a>(flow: &Flow, payload: &'a mut [u8]) -> Masked<'a> {
-    apply(flow, payload, &mut |_, _| {})
+    apply(flow, payload, &mut |_, _| true)
 }
 
 /// Tells the tracker, and whoever captures, of one event block. `elapsed` is the time on the RTP clock between the
@@ -90,8 +117,11 @@ fn report(
     capture(Captured { digit, transport: Transport::Event, onset: now - elapsed });
 }
 
-fn apply<'a>(flow: &Flow, payload: &'a mut [u8], sight: &mut dyn FnMut(Sighting, u32)) -> Masked<'a> {
-    if is_rtcp(payload) {
+/// What is done with each key's block: whether it is masked.
+type Sight<'a> = &'a mut dyn FnMut(Sighting, u32) -> bool;
+
+fn apply<'a>(flow: &Flow, payload: &'a mut [u8], sight: Sight<'_>) -> Masked<'a> {
+    if is_control(flow, payload) {
         return Masked::NotRtp;
     }
     let (packet, carries) = match Rtp::new_checked(payload) {
@@ -119,13 +149,39 @@ fn apply<'a>(flow: &Flow, payload: &'a mut [u8], sight: &mut dyn FnMut(Sighting,
     }
 }
 
+/// Whether it is RTCP. With the marker bit, the types 64–95 look the same (RFC 5761 section 4): announced for events,
+/// they are; and if not, RTCP has a length that the datagram holds.
+fn is_control(flow: &Flow, payload: &[u8]) -> bool {
+    let [_, second, ..] = payload else { return false };
+    if !is_rtcp(payload) || is_announced_for_events(flow, *second & 0x7f) {
+        return false;
+    }
+    holds_rtcp(payload)
+        || !Rtp::new_checked(payload).is_ok_and(|rtp| {
+            matches!(Carries::of(flow, rtp.payload_type(), rtp.payload()), Carries::Events(_))
+        })
+}
+
 /// What shares a port with RTP and can carry no key (RFC 7983 section 7): STUN, DTLS, and the keep-alives of phones
-/// behind NAT, which are empty or line ends.
+/// behind NAT, which are empty, line ends or zeros.
 fn is_harmless(payload: &[u8]) -> bool {
     match payload {
-        [] | [0..=3, ..] | [20..=63, ..] => true,
-        _ => payload.len() <= 4 && payload.iter().all(|byte| matches!(byte, b'\r' | b'\n')),
+        [0..=3, ..] if is_stun(payload) => true,
+        // A record of DTLS (RFC 6347 section 4.1): its type, and its version, which is written as one's complement.
+        [20..=25, 0xfe, 0xfc..=0xff, ..] => true,
+        _ => payload.len() <= 4 && payload.iter().all(|byte| matches!(byte, b'\r' | b'\n' | b'\0')),
     }
+}
+
+/// Whether it is STUN: the length fits (RFC 3489 section 11.1), and exactly if it has no magic cookie
+/// (RFC 5389 section 6).
+fn is_stun(payload: &[u8]) -> bool {
+    const HEADER_LEN: usize = 20;
+    const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+    let Some([_, _, high, low, cookie @ ..]) = payload.first_chunk::<8>() else { return false };
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    let is_exact = payload.len() == HEADER_LEN + length;
+    length.is_multiple_of(4) && (is_exact || (*cookie == COOKIE && payload.len() > HEADER_LEN + length))
 }
 
 fn silenced<'a>(packet: &Packet, payload: &'a mut [u8], carries: Carries) -> Masked<'a> {
@@ -146,8 +202,23 @@ fn masked<'a>(
     payload: &'a mut [u8],
     regions: Regions,
     mask_key: MaskKey,
-    sight: &mut dyn FnMut(Sighting, u32),
+    sight: Sight<'_>,
 ) -> Masked<'a> {
+    if mask_blocks(packet, payload, regions, mask_key, sight) {
+        Masked::Changed(Released::by_masker(payload), ChangeKind::Event)
+    } else {
+        Masked::Unchanged(Released::by_masker(payload))
+    }
+}
+
+/// Masks the blocks of keys that `sight` says are to be masked, and those of other digits. Says whether there were any.
+fn mask_blocks(
+    packet: &Packet,
+    payload: &mut [u8],
+    regions: Regions,
+    mask_key: MaskKey,
+    sight: Sight<'_>,
+) -> bool {
     let bytes = payload.get_mut(packet.range.clone()).unwrap_or_default();
     let end = regions.end_of_primary(packet, bytes);
     let mut changed = false;
@@ -155,26 +226,28 @@ fn masked<'a>(
         let Some(bytes) = bytes.get_mut(region.range.clone()) else { continue };
         let mut start = region.start(packet);
         let (blocks, rest) = bytes.as_chunks_mut::<BLOCK_LEN>();
+        // Half a block is of no use to anyone but who reads past the end.
+        let mut wipes_rest = blocks.is_empty() && !rest.is_empty();
         for bytes in blocks {
             let block = EventBlock::read(*bytes);
             if KEYS.contains(&block.event) {
-                sight(packet.sighting(&region, start, &block), end.wrapping_sub(start));
-                write_block(bytes, 0, mask_key.event_code(), MASKED_VOLUME);
-                changed = true;
+                if sight(packet.sighting(&region, start, &block), end.wrapping_sub(start)) {
+                    write_block(bytes, 0, mask_key.event_code(), MASKED_VOLUME);
+                    wipes_rest = true;
+                }
             } else if MF_DIGITS.contains(&block.event) {
                 write_block(bytes, 0, MF_DIGITS.start, MASKED_VOLUME);
-                changed = true;
+                wipes_rest = true;
             }
             start = start.wrapping_add(u32::from(block.duration));
         }
-        // Half a block is of no use to anyone but who reads past the end.
-        changed |= !rest.is_empty();
-        rest.fill(0);
+        changed |= wipes_rest;
+        if wipes_rest {
+            rest.fill(0);
+        }
     }
     if changed {
         packet.wipe_padding(payload);
-        Masked::Changed(Released::by_masker(payload), ChangeKind::Event)
-    } else {
-        Masked::Unchanged(Released::by_masker(payload))
     }
+    changed
 }

@@ -125,31 +125,44 @@ fn an_unannounced_type_that_reads_as_keys_is_masked() {
     let packet = |payload_type| {
         rtp(payload_type, false, 7, 0, &[block(5, false, 7, 160), block(6, false, 7, 160)].concat())
     };
-    for payload_type in [96, 100, 127] {
+    // Also those that no profile assigns.
+    for payload_type in [96, 100, 127, 19, 35, 95] {
         let (done, out, keys) = masked(&flow(POUND), &packet(payload_type));
         assert_eq!((done, keys.len()), (Done::Changed, 2));
         assert_eq!(out[12..], [block(11, false, 10, 160), block(11, false, 10, 160)].concat());
     }
-    for payload_type in [0, 3, 18, 95, OPUS] {
+    for payload_type in [0, 3, 18, OPUS] {
         assert_eq!(masked(&flow(POUND), &packet(payload_type)).0, Done::Unchanged, "{payload_type}");
     }
-    for payload in [&[5, 7, 0, 160, 1][..], &[16, 7, 0, 160], &[5, 0x47, 0, 160], &[0; 36], &[]] {
+    for payload in [&[16, 7, 0, 160][..], &[5, 7, 0, 160, 200, 7, 0, 160], &[0; 36], &[]] {
         assert_eq!(masked(&flow(POUND), &rtp(96, false, 7, 0, payload)).0, Done::Unchanged, "{payload:?}");
     }
 }
 
 #[test]
 fn what_is_not_rtp_passes_or_does_not_leave() {
-    let pass = [
-        &[][..],
-        &[0],
+    let mut binding = [0; 28];
+    binding[..8].copy_from_slice(&[0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42]);
+    let mut classic = [1; 24];
+    classic[2..4].copy_from_slice(&[0, 4]);
+    // More follows than the length says; without cookie that is no STUN.
+    let mut longer = [1; 28];
+    longer[2..4].copy_from_slice(&[0, 4]);
+    let pass = [&[][..], &[0], &[0; 4], &binding, &classic, &[22, 254, 253], &[0x80, 200, 0, 6], b"\r\n\r\n"];
+    let event_of_version_0 = [0, 101, 0, 9, 0, 0, 0, 160, 1, 2, 3, 4, 5, 10, 3, 32];
+    let drop = [
+        &[0x80][..],
+        &[0x90; 12],
+        &[16; 30],
+        &[64, 1, 2],
+        b"\r\n5\r",
+        b"INFO",
+        b"5",
         &[0, 1, 0, 0, 0x21, 0x12],
         &[1; 20],
-        &[22, 254, 253],
-        &[0x80, 200, 0, 6],
-        b"\r\n\r\n",
+        &longer,
+        &event_of_version_0,
     ];
-    let drop = [&[0x80][..], &[0x90; 12], &[16; 30], &[64, 1, 2], b"\r\n5\r", b"INFO"];
     for mode in MODES {
         for payload in pass {
             assert_eq!(masked(&flow(mode), payload), (Done::NotRtp, payload.to_vec(), vec![]), "{payload:?}");

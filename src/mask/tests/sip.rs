@@ -89,20 +89,18 @@ fn signals_are_read_as_senders_write_them() {
 }
 
 #[test]
-fn what_cannot_be_read_is_overwritten_or_stopped() {
+fn what_cannot_be_read_is_overwritten_or_blanked() {
     for content_type in [RELAY, DTMF, EVENT] {
         reads(content_type, "Signal=5,6\r\n", "Signal=#,#\r\n", "");
         reads(content_type, "Signal=16\r\n", "Signal=# \r\n", "");
         reads(content_type, "Signal=3\r\n=3\r\n3\r\n", "Signal=#\r\n=#\r\n#\r\n", "3");
-        for body in [
-            "Signal=five",
-            "U2lnbmFsPTU=",
-            "Signal=5;Duration=1",
-            "Signal=5\r\nDigit=v",
-            "Signal=5\r\nfive=1",
-            "Duration=160 Signal=5",
-            "\u{665}",
-        ] {
+        reads(content_type, "U2lnbmFsPTU=", "            ", "");
+        reads(content_type, "Signal=5\r\nDigit=v", "Signal=#\r\n       ", "5");
+        reads(content_type, "Duration=160 Signal=5", "                     ", "");
+        reads(content_type, "Signal=5\r\nDuration=long\r\n", "Signal=#\r\n             \r\n", "5");
+        reads(content_type, "\u{665}", "  ", "");
+        // The words differ in length.
+        for body in ["Signal=five", "Signal=5\r\nfive=1"] {
             assert_eq!(info(content_type, body.as_bytes()).changed, Err(Unreadable), "{body:?}");
         }
     }
@@ -114,8 +112,12 @@ fn event_blocks_are_masked_as_in_rtp() {
     assert_eq!(outcome.changed, Ok(true));
     assert_eq!(outcome.body, [11, 0x8a, 3, 0x20, 16, 7, 0, 1, 11, 10, 0, 2]);
     assert_eq!(outcome.keys, "7D");
-    for body in [&[7, 0x8a, 3, 0x20, 5][..], &[5, 0x8a], &[200, 1, 2, 3], b"\r\n5\r", &[0x35, 0, 0, 0x81]] {
-        assert_eq!(info(EVENT, body).changed, Err(Unreadable), "{body:?}");
+    let outcome = info(EVENT, &[7, 0x8a, 3, 0x20, 5]);
+    assert_eq!((outcome.keys.as_str(), &outcome.body[..]), ("7", &[11, 0x8a, 3, 0x20, 0][..]));
+    for body in [&[5, 0x8a][..], &[9, 10], &[200, 1, 2, 3], &[0x35, 0, 0, 0x81]] {
+        let outcome = info(EVENT, body);
+        assert_eq!((outcome.changed, outcome.keys.as_str()), (Ok(true), ""), "{body:?}");
+        assert!(outcome.body.iter().all(|byte| *byte == b' '), "{body:?}");
     }
     reads(EVENT, "5\r\n\0", "#\r\n\0", "5");
 }
@@ -153,21 +155,23 @@ fn kpml_digits_are_read_as_xml_allows() {
 }
 
 #[test]
-fn kpml_that_cannot_be_read_does_not_leave() {
+fn kpml_that_cannot_be_read_is_blanked() {
     let utf16: String = kpml("digits='5'").chars().flat_map(|letter| [letter, '\0']).collect();
     for body in [
         &utf16,
         &kpml("digits='5"),
         &kpml("digits=5"),
-        &kpml("digits='five'"),
-        &kpml("digits='&d;'"),
         &kpml("digits='\u{665}'"),
         &kpml(""),
         "<!DOCTYPE x [<!ENTITY d '5'>]><kpml-response digits='5'/>",
         "12345",
     ] {
-        assert_eq!(info(KPML, body.as_bytes()).changed, Err(Unreadable), "{body:?}");
+        let outcome = info(KPML, body.as_bytes());
+        assert_eq!(outcome.changed, Ok(true), "{body:?}");
+        assert!(outcome.body.iter().all(|byte| *byte == b' '), "{body:?}");
     }
+    reads(KPML, &kpml("digits='&d;' tag='5'"), &kpml("digits='   ' tag='#'"), "");
+    assert_eq!(info(KPML, kpml("digits='five'").as_bytes()).changed, Err(Unreadable));
 }
 
 fn multipart(inner: &[(&str, &str)]) -> String {
@@ -198,9 +202,15 @@ fn bodies_inside_multipart_are_masked() {
     let encoded =
         multipart(&[("Content-Type: application/dtmf\r\nContent-Transfer-Encoding: base64", "NQ==")]);
     assert_eq!(info("multipart/mixed;boundary=b1", encoded.as_bytes()).changed, Err(Unreadable));
+    // Too many, or not to be opened: nothing of it is left.
     let many = multipart(&[("Content-Type: application/dtmf", "5"); 9]);
-    assert_eq!(info("multipart/mixed;boundary=b1", many.as_bytes()).changed, Err(Unreadable));
-    assert_eq!(info("multipart/mixed;boundary=b2", body.as_bytes()).changed, Err(Unreadable));
+    for (content_type, body) in
+        [("multipart/mixed;boundary=b1", &many), ("multipart/mixed;boundary=b2", &body)]
+    {
+        let outcome = info(content_type, body.as_bytes());
+        assert_eq!((outcome.changed, outcome.keys.as_str()), (Ok(true), ""));
+        assert!(outcome.body.iter().all(|byte| *byte == b' '));
+    }
 }
 
 #[test]
@@ -243,7 +253,7 @@ fn other_messages_and_bodies_stay() {
 }
 
 /// What bodies are made of; `5` stands for any digit. Durations are of a fixed length, since theirs stays.
-const TOKENS: [&str; 16] = [
+const TOKENS: [&str; 22] = [
     "Signal",
     "signal",
     "=",
@@ -260,6 +270,12 @@ const TOKENS: [&str; 16] = [
     ",",
     "v",
     "hf",
+    ";",
+    "&",
+    "\t",
+    "d=",
+    "DTMF ",
+    "Type=DTMF\n",
 ];
 
 const KEYS: &[u8] = b"0123456789*#ABCDabcd";

@@ -1,12 +1,14 @@
 //! The media flows of one lcore: open addressing with linear probing, no allocation after the start.
 
-use handover::{Endpoint, Flow, FlowKey, Instant};
+use handover::{Endpoint, Flow, FlowKey, Instant, MaskKey};
 
 /// What an lcore alone knows of a flow.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Local {
     /// The flow's stream state, plus one; zero where it has none.
     pub stream: u32,
+    /// SecureMode has ended; a key that was down then is masked with this to its end.
+    pub finishing: Option<MaskKey>,
     /// The period in which the call was last reported to have media, plus one.
     pub reported_period: u32,
     /// The source last reported.

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use handover::{
-    Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, Press, Side,
-    VlanStack, WireId,
+    Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey, Press,
+    Side, VlanStack, WireId,
 };
 use mask::{ChangeKind, Masked};
 use secret::Pad;
@@ -106,10 +106,8 @@ impl Lcore {
     fn apply(&mut self, update: FlowUpdate) {
         match update {
             FlowUpdate::Install(flow) => match self.flows.install(flow) {
-                Ok(Some(former)) if is_secured(&former) && !is_secured(&flow) => {
-                    self.release_stream(&flow.key);
-                }
-                Ok(_) => {}
+                Ok(Some(former)) => self.finish_stream(&former, &flow),
+                Ok(None) => {}
                 Err(_) => {
                     self.overflowed = true;
                     self.counters.count(Counter::FlowsFull);
@@ -129,13 +127,40 @@ impl Lcore {
         self.faulted &= !self.secured.is_empty();
     }
 
+    /// When a flow leaves SecureMode its stream lives on until no key is down.
+    fn finish_stream(&mut self, former: &Flow, flow: &Flow) {
+        if let Some(slot) = self.flows.find(&flow.key) {
+            let (_, local) = self.flows.get_mut(slot);
+            local.finishing = mask_key(former).or(local.finishing).filter(|_| !is_secured(flow));
+        }
+    }
+
     fn release_stream(&mut self, key: &FlowKey) {
         if let Some(slot) = self.flows.find(key) {
             let (_, local) = self.flows.get_mut(slot);
+            local.finishing = None;
             if let Some(index) = core::mem::take(&mut local.stream).checked_sub(1) {
                 self.streams.release(index);
             }
         }
+    }
+
+    /// A packet of a flow that has left SecureMode. Whether it was changed.
+    fn finish<B: Buffer>(&mut self, now: Instant, slot: Slot, udp: &Udp, frame: &mut B) -> bool {
+        let (flow, local) = self.flows.get_mut(slot);
+        let (flow, finishing) = (*flow, local.finishing);
+        let stream = local.stream.checked_sub(1).and_then(|index| self.streams.get_mut(index));
+        let (Some(mask_key), Some(stream)) = (finishing, stream.filter(|stream| stream.is_open(now))) else {
+            self.release_stream(&flow.key);
+            return false;
+        };
+        let before = checksum::sum(udp.payload(frame.bytes()));
+        let changed = stream.finish(now, &flow, mask_key, udp.payload_mut(frame.bytes_mut())).is_some();
+        if changed {
+            let after = checksum::sum(udp.payload(frame.bytes()));
+            udp.update_checksum(frame.bytes_mut(), before, after);
+        }
+        changed
     }
 
     /// Takes the frames that arrived on one port and lets each leave, changed or not, through `out`.
@@ -243,6 +268,10 @@ impl Lcore {
             tell(now, flow, local, udp, &self.counters, out);
         }
         if !flow.mode.is_secured() {
+            if local.finishing.is_some() && self.finish(now, slot, udp, frame) {
+                return self.pass(Counter::MaskedEvent);
+            }
+            let payload = udp.payload(frame.bytes());
             let reason = if rtp::is_rtp(payload) { Counter::PassMedia } else { Counter::PassNotRtp };
             return self.pass(reason);
         }
@@ -364,6 +393,14 @@ impl Lcore {
 /// Whether a flow's packets, or those of its other direction, are masked.
 fn is_secured(flow: &Flow) -> bool {
     flow.mode.is_secured() || flow.reverse.is_secured()
+}
+
+/// What keys of a flow, or of its other direction, are replaced with.
+fn mask_key(flow: &Flow) -> Option<MaskKey> {
+    [flow.mode, flow.reverse].into_iter().find_map(|mode| match mode {
+        FlowMode::Mask(mask_key) | FlowMode::Silence(mask_key) => Some(mask_key),
+        FlowMode::Pass => None,
+    })
 }
 
 /// Tells the signalling lcore that the call has media, and where RTP came from where that is to be learned.

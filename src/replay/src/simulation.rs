@@ -19,7 +19,7 @@ use crate::{Cidr, ReplayError, Report};
 /// The one wire of a replay.
 const WIRE: WireId = WireId(0);
 /// How long time goes on after the last frame, so that what was held then still leaves.
-const AFTERMATH: Duration = Duration::from_secs(10);
+const AFTERMATH: Duration = Duration::from_secs(30);
 /// Flow updates on their way to the lcore. It takes them after every frame; what finds no room waits in the backlog.
 const UPDATES: usize = 8_192;
 /// A replay of the same capture gives the same result, so nothing in it is random. A capture made to collide in the

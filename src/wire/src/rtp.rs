@@ -121,3 +121,15 @@ pub fn is_rtp(payload: &[u8]) -> bool {
 pub fn is_rtcp(payload: &[u8]) -> bool {
     matches!(payload, [first, 192..=223, ..] if first >> 6 == 2)
 }
+
+/// Whether a datagram that [`is_rtcp`] says may be RTCP is long enough for its first packet (RFC 3550 appendix A.2). An
+/// RTP packet of a few bytes is not, by chance: its sequence number stands where RTCP has the length.
+#[inline]
+pub fn holds_rtcp(payload: &[u8]) -> bool {
+    match payload {
+        [_, _, high, low, ..] => {
+            payload.len() / 4 > usize::from(u16::from_be_bytes([*high, *low])) && is_rtcp(payload)
+        }
+        _ => false,
+    }
+}

@@ -3,7 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use wire::redundancy::{self, MAX_BLOCKS, RedundancyError};
-use wire::rtp::{Rtp, RtpError, is_rtcp};
+use wire::rtp::{Rtp, RtpError, holds_rtcp, is_rtcp};
 use wire::telephone_event::{self, EventBlock};
 
 #[derive(Clone, Debug)]
@@ -165,4 +165,17 @@ fn blocks_are_read_and_written_as_rfc_4733_draws_them() {
     assert_eq!(payload, [5, 0x8a, 0x03, 0x20, 0, 0x7f, 0, 1, 99]);
     telephone_event::write_block(&mut payload, 8, 1, 1);
     assert_eq!(payload[8], 99, "half a block is not written");
+}
+
+#[test]
+fn rtcp_holds_as_much_as_it_says() {
+    let report = |words: u8, length: usize| {
+        let mut report = vec![0; length];
+        report[..4].copy_from_slice(&[0x80, 200, 0, words]);
+        report
+    };
+    assert!(holds_rtcp(&report(6, 28)) && holds_rtcp(&report(6, 60)));
+    assert!(!holds_rtcp(&report(6, 27)) && !holds_rtcp(&report(0, 4)[..3]));
+    let event_of_type_80 = [0x80, 0xd0, 0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 2, 5, 10, 3, 32];
+    assert!(is_rtcp(&event_of_type_80) && !holds_rtcp(&event_of_type_80));
 }

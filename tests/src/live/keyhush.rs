@@ -153,8 +153,10 @@ fn settings(pairs: &[[&Host; 2]]) -> Outcome<String> {
     let mut text = String::from("[eal]\nhugepages = false\nmemory_mib = 256\n\n[idle]\nmode = \"backoff\"\n");
     for (number, [carrier, customer]) in pairs.iter().enumerate() {
         let core = cores.get(number).ok_or_else(|| Trouble::new("this needs a core for each wire"))?;
-        let port =
-            |place: usize, host: &Host| format!("net_af_packet{place},iface={},framesz=2048", host.name());
+        // Slots for a third of a second at the tests' load: other processes share these cores.
+        let port = |place: usize, host: &Host| {
+            format!("net_af_packet{place},iface={},framesz=2048,framecnt=2048", host.name())
+        };
         text += &format!(
             "
 [[wire]]

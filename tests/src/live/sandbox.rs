@@ -39,12 +39,17 @@ fn enter(flags: &[&str], program: &Path, arguments: &[&str]) -> Command {
     command.args(["--pdeathsig", "KILL", "unshare"]).args(flags);
     command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--"]);
     command.arg(program).args(arguments).env(INSIDE, "1").stdin(Stdio::null());
+    // `ip` and `ethtool` lie where an ordinary user does not look.
+    let path = env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
     // What the user has set for tshark or baresip is not to change what is seen.
     command
         .env("HOME", ROOT)
+        .env("TMPDIR", ROOT)
         .env("LC_ALL", "C.UTF-8")
         .env_remove("XDG_CONFIG_HOME")
-        .env_remove("XDG_RUNTIME_DIR");
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("RUNTIME_DIRECTORY");
     command
 }
 
@@ -155,7 +160,7 @@ pub fn keep(name: &str) -> Outcome<PathBuf> {
     let program = env::current_exe().during("finding this program's own file")?;
     // …/target/debug/deps/live-0123 and …/target/debug/demo both lie two or three below the build directory.
     let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").exists());
-    let kept = target.unwrap_or(Path::new("/tmp")).join("live").join(name);
+    let kept = target.unwrap_or(Path::new("/tmp")).join("live").join(name.replace("::", "-"));
     fs::create_dir_all(&kept).during("making the directory for what is kept")?;
     call("cp", &["-r", &format!("{ROOT}/."), &kept.display().to_string()])?;
     Ok(kept)

@@ -23,8 +23,8 @@ fn the_receivers_payload_types_count_and_the_others_fill_the_gaps() {
         kinds(network.flow(Carrier, "203.0.113.1", 5000)),
         [
             (101, FormatKind::TelephoneEvent, 16),
+            (96, FormatKind::TelephoneEvent, 8),
             (97, FormatKind::Redundancy, 8),
-            (96, FormatKind::Other, 48),
             (9, FormatKind::G722, 8),
             (11, FormatKind::L16, 44),
             (8, FormatKind::Pcma, 8),
@@ -130,28 +130,36 @@ fn events_of_an_offer_and_of_the_one_before_are_both_known() {
 #[test]
 fn an_old_answer_sent_again_does_not_turn_media_back() {
     let mut network =
-        Network::with(calls::Limits { flows_per_call: 3, ..Default::default() }, Default::default());
+        Network::with(calls::Limits { flows_per_call: 4, ..Default::default() }, Default::default());
     network.call_up("call-1");
     network.send(Carrier, request("INVITE", 2).tags("a", "b").sdp(&audio("198.51.100.1", 4000)));
     network.send(Customer, response(200, "INVITE", 2).sdp(&audio("203.0.113.2", 5002)));
     network.send(Customer, response(200, "INVITE", 1).sdp(&audio("203.0.113.1", 5000)));
     // There is room for one more only: what was superseded goes, not what is current.
     network.send(Carrier, request("INVITE", 3).tags("a", "b").sdp(&audio("198.51.100.1", 4002)));
-    assert!(network.has(Carrier, "203.0.113.2", 5002));
+    network.send(Customer, response(200, "INVITE", 3).sdp(&audio("203.0.113.3", 5004)));
+    assert!(network.has(Carrier, "203.0.113.2", 5002) && network.has(Carrier, "203.0.113.3", 5004));
     assert!(!network.has(Carrier, "203.0.113.1", 5000));
 }
 
 #[test]
 fn superseded_destinations_go_first_and_current_ones_never() {
     let mut network =
-        Network::with(calls::Limits { flows_per_call: 2, ..Default::default() }, Default::default());
+        Network::with(calls::Limits { flows_per_call: 3, ..Default::default() }, Default::default());
     network.call_up("call-1");
-    network.send(Customer, request("INVITE", 1).tags("b", "a").sdp(&audio("203.0.113.1", 5002)));
-    assert!(network.has(Customer, "198.51.100.1", 4000) && network.has(Carrier, "203.0.113.1", 5002));
-    assert!(!network.has(Carrier, "203.0.113.1", 5000), "superseded, and there is no room");
-    let both = "m=audio 5002 RTP/AVP 0\r\nm=audio 5004 RTP/AVP 0\r\n";
-    network.send(Customer, request("INVITE", 2).tags("b", "a").sdp(&lines("203.0.113.1", both)));
-    assert!(network.has(Carrier, "203.0.113.1", 5002) && !network.has(Carrier, "203.0.113.1", 5004));
+    let move_to = |network: &mut Network, cseq: u32, port: u16| {
+        let moved =
+            network.send(Customer, request("INVITE", cseq).tags("b", "a").sdp(&audio("203.0.113.1", port)));
+        network.send(Carrier, response(200, "INVITE", cseq).tags("b", "a").sdp(&audio("198.51.100.1", 4000)));
+        moved.complete
+    };
+    assert!(move_to(&mut network, 1, 5002) && move_to(&mut network, 2, 5004));
+    assert!(network.has(Customer, "198.51.100.1", 4000) && network.has(Carrier, "203.0.113.1", 5004));
+    assert!(network.has(Carrier, "203.0.113.1", 5002), "what held before the last offer stays");
+    assert!(!network.has(Carrier, "203.0.113.1", 5000), "superseded twice, and there is no room");
+    let both = "m=audio 5004 RTP/AVP 0\r\nm=audio 5006 RTP/AVP 0\r\nm=audio 5008 RTP/AVP 0\r\n";
+    let offer = network.send(Customer, request("INVITE", 3).tags("b", "a").sdp(&lines("203.0.113.1", both)));
+    assert!(!offer.complete && !network.has(Carrier, "203.0.113.1", 5008), "current ones never go");
     assert_eq!(network.counted(Counter::FlowsFull), 1);
 }
 
@@ -238,12 +246,12 @@ fn behind_a_nat_the_source_is_a_second_destination() {
     network.learned(towards_caller, endpoint("0.0.0.0", 1));
     network.learned(towards_caller, endpoint("192.0.2.50", 0));
     assert_eq!(network.shadow.len(), 3);
-    // Only so many are kept; the oldest goes.
-    for port in 1..=4 {
+    // Only so many are kept, and in SecureMode not the newest.
+    for port in 1..=100 {
         network.learned(towards_caller, endpoint("192.0.2.51", port));
     }
-    assert_eq!(network.shadow.len(), 6);
-    assert!(!network.has(Carrier, "192.0.2.50", 33_000) && network.has(Carrier, "192.0.2.51", 1));
+    assert_eq!(network.shadow.len(), 10);
+    assert!(network.has(Carrier, "192.0.2.50", 33_000) && network.has(Carrier, "192.0.2.51", 1));
     // A new answer describes what was learned, too.
     let answer = "m=audio 5000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n";
     network.send(Customer, request("INVITE", 1).tags("b", "a").sdp(&lines("203.0.113.1", answer)));

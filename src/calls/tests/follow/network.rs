@@ -196,8 +196,11 @@ impl Network {
         assert_eq!(flows, self.shadow, "the changes are what the table says");
         for flow in self.shadow.values() {
             assert_eq!(flow.learn, flow.key.from == Customer);
-            let secured = self.calls.is_secured(flow.call);
-            assert_eq!(flow.mode.is_secured(), secured && flow.key.from == Carrier, "{flow:?}");
+            let (towards_customer, towards_carrier) = (flow.mode.is_secured(), flow.reverse.is_secured());
+            assert!(!(if flow.key.from == Carrier { towards_carrier } else { towards_customer }), "{flow:?}");
+            let secured = towards_customer || towards_carrier;
+            assert!(secured || !self.calls.is_secured(flow.call), "{flow:?}");
+            assert!(!secured || self.calls.secured_count() > 0, "{flow:?}");
         }
         assert_eq!(self.calls.secured().count(), self.calls.secured_count());
         assert!(self.calls.secured().all(|call| self.calls.is_secured(call)));

@@ -10,9 +10,10 @@ fn secure_mode_masks_what_comes_from_the_carrier_only() {
     let mut network = Network::new();
     network.call_up("call-1");
     let call = network.secure("call-1");
-    assert_eq!(network.last_changes.len(), 1);
+    assert_eq!(network.last_changes.len(), 2);
     assert_eq!(network.mode(Carrier, "203.0.113.1", 5000), MASKED);
     assert_eq!(network.mode(Customer, "198.51.100.1", 4000), FlowMode::Pass);
+    assert_eq!(network.flow(Customer, "198.51.100.1", 4000).reverse, MASKED);
     assert_eq!(network.calls.secured().collect::<Vec<_>>(), [call]);
     assert_eq!(network.calls.list(1)[0].secured, Some(MaskKey::Pound));
     let mut changes = Vec::new();
@@ -136,25 +137,45 @@ fn a_flow_that_two_calls_claim_is_secured_for_the_one_that_is() {
     network.call_up("call-2");
     let (first, second) = (network.find("call-1"), network.find("call-2"));
     assert_eq!(network.shadow.len(), 2);
-    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, second, "the newest claim");
-    network.secure("call-1");
-    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, first);
-    assert_eq!(network.mode(Carrier, "203.0.113.1", 5000), MASKED);
-    network.call_up("call-3");
-    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, first, "newer claims do not take it away");
-    network.release("call-1");
-    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, network.find("call-3"));
+    let flow = |network: &Network| {
+        let flow = network.flow(Carrier, "203.0.113.1", 5000);
+        assert_eq!(flow.mode, network.flow(Customer, "198.51.100.1", 4000).reverse);
+        (flow.call, flow.mode)
+    };
+    assert_eq!(flow(&network), (first, FlowMode::Pass), "who came first");
     network.secure("call-2");
+    assert_eq!(flow(&network), (first, MASKED), "whose keys they are cannot be told");
+    network.release("call-2");
+    network.secure("call-1");
+    network.call_up("call-3");
     network.hang_up("call-2");
-    network.seconds(4);
-    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, second, "secured while it lingers");
-    network.seconds(2);
-    let flow = *network.flow(Carrier, "203.0.113.1", 5000);
-    assert_eq!((flow.call, flow.mode), (network.find("call-3"), FlowMode::Pass));
-    network.hang_up("call-3");
     network.hang_up("call-1");
+    network.seconds(4);
+    assert_eq!(flow(&network), (first, MASKED), "secured while it lingers");
+    network.seconds(2);
+    assert_eq!(flow(&network), (network.find("call-3"), FlowMode::Pass));
+    assert_ne!(network.find("call-3"), second);
+    network.hang_up("call-3");
     network.seconds(6);
     assert!(network.shadow.is_empty());
+}
+
+#[test]
+fn a_call_that_ended_or_fell_silent_passes_its_flow_on() {
+    let mut network = Network::new();
+    network.call_up("call-1");
+    network.call_up("call-2");
+    network.hang_up("call-1");
+    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, network.find("call-2"), "at once");
+    // Its end was not seen.
+    network.seconds(61);
+    network.call_up("call-3");
+    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, network.find("call-3"));
+    network.seconds(50);
+    network.media("call-3");
+    network.seconds(50);
+    network.call_up("call-4");
+    assert_eq!(network.flow(Carrier, "203.0.113.1", 5000).call, network.find("call-3"));
 }
 
 #[test]

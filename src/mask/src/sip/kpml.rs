@@ -5,7 +5,8 @@ use core::ops::Range;
 use handover::MaskKey;
 use secret::Digit;
 
-use super::{Unreadable, is_key, overwrite};
+use super::text::overwrite;
+use super::{Unreadable, is_key};
 
 /// Masks a document; says whether a key was in it.
 ///

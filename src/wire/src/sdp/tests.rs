@@ -67,9 +67,41 @@ fn what_is_no_description_is_told() {
     let error = |text: &str| Session::new_checked(text.as_bytes()).unwrap_err();
     assert_eq!(error(""), SdpError::NoVersion);
     assert_eq!(error("o=x\r\nv=0\r\n"), SdpError::NoVersion);
+}
+
+#[test]
+fn a_line_without_a_port_does_not_hide_the_others() {
     for line in ["m=audio", "m=audio x RTP/AVP 0", "m=", "m=audio 65536 RTP/AVP 0", "m=audio -1 RTP/AVP 0"] {
-        assert_eq!(error(&format!("v=0\r\n{line}\r\n")), SdpError::MediaLine, "{line}");
+        let text = format!("v=0\r\nc=IN IP4 192.0.2.1\r\n{line}\r\nm=audio 5000 RTP/AVP 0\r\n");
+        let media = media(&text);
+        assert_eq!((media[0].port(), media[1].port()), (0, 5000), "{line}");
+        assert_eq!((media[0].is_doubtful(), media[1].is_doubtful()), (true, false), "{line}");
     }
+}
+
+#[test]
+fn what_may_be_read_otherwise_is_doubtful() {
+    let session = |text: &str| Session::new_checked(text.as_bytes()).expect("a description").is_doubtful();
+    assert!(!session(OFFER) && !session(&OFFER.replace("\r\n", "\n")));
+    for line in ["a=x\ra=y", " a=x", "A=x", "ax", "-"] {
+        assert!(session(&format!("{OFFER}{line}\r\n")), "{line:?}");
+    }
+    let bare = media("v=0\rc=IN IP4 192.0.2.1\rm=audio 5000 RTP/AVP 0\r");
+    assert_eq!((bare.len(), bare[0].port(), bare[0].is_doubtful()), (1, 5000, false));
+    let doubtful = |lines: &str| media(&format!("v=0\r\nm=audio 5000 RTP/AVP 0\r\n{lines}"))[0].is_doubtful();
+    assert!(!doubtful("c=IN IP4 192.0.2.1\r\n") && !doubtful("c=IN IP6 2001:db8::1\r\n"));
+    assert!(doubtful("") && doubtful("c=IN IP4 192.0.02.1\r\n") && doubtful("c=IN IP4 a.example.org\r\n"));
+    assert!(doubtful("c=IN IP4 192.0.2.1\r\na=candidate:1 1 udp 1 010.0.0.1 5000 typ host\r\n"));
+    assert!(!doubtful("c=IN IP4 192.0.2.1\r\na=candidate:1 1 tcp 1 x.local 9 typ host\r\n"));
+}
+
+#[test]
+fn keys_beside_the_profile_are_told() {
+    let offers = |lines: &str| media(&format!("v=0\r\n{lines}"))[0].offers_encryption();
+    assert!(!offers("m=audio 5000 RTP/AVP 0\r\n"));
+    assert!(offers("m=audio 5000 RTP/AVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n"));
+    assert!(offers("a=fingerprint:sha-256 00\r\nm=audio 5000 RTP/AVP 0\r\n"));
+    assert!(offers("m=audio 5000 RTP/AVP 0\r\na=zrtp-hash:1.10 00\r\n"));
 }
 
 #[test]
@@ -96,6 +128,12 @@ fn call_everything(bytes: &[u8]) {
     for media in session.media() {
         let _ = (media.kind(), media.port(), media.port_count(), media.profile(), media.connection());
         let _ = (media.is_audio(), media.is_encrypted(), media.ptime(), media.rtcp(), media.rtcp_mux());
+        let _ = (
+            session.is_doubtful(),
+            media.is_doubtful(),
+            media.offers_encryption(),
+            media.connections().count(),
+        );
         let _ = (media.direction(), media.candidates().count(), media.rtpmaps().count());
         for payload_type in media.formats() {
             let _ = (media.rtpmap(payload_type), media.fmtp(payload_type));

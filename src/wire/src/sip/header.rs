@@ -71,6 +71,8 @@ names! {
     Event = "Event" | "o",
     /// From, `f`
     From = "From" | "f",
+    /// Join (RFC 3911)
+    Join = "Join",
     /// P-Asserted-Identity (RFC 3325)
     PAssertedIdentity = "P-Asserted-Identity",
     /// Refer-To (RFC 3515), `r`

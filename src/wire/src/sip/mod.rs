@@ -191,7 +191,16 @@ impl<'a> Message<'a> {
 
     /// The dialog that this message would replace.
     pub fn replaces(&self) -> Option<Replaces<'a>> {
-        let (call_id, parameters) = value::with_parameters(self.header(HeaderName::Replaces)?);
+        self.dialog_in(HeaderName::Replaces)
+    }
+
+    /// The dialog that this message would join (RFC 3911): the same words, never early only.
+    pub fn join(&self) -> Option<Replaces<'a>> {
+        self.dialog_in(HeaderName::Join)
+    }
+
+    fn dialog_in(&self, name: HeaderName<'_>) -> Option<Replaces<'a>> {
+        let (call_id, parameters) = value::with_parameters(self.header(name)?);
         (!call_id.is_empty()).then(|| Replaces {
             call_id,
             to_tag: parameters.get("to-tag").unwrap_or_default(),
@@ -220,6 +229,12 @@ impl<'a> Message<'a> {
     /// Where the body begins in the datagram.
     pub fn body_at(&self) -> usize {
         self.body_at
+    }
+
+    /// What follows the body. It is to be left out (RFC 3261 section 18.3), but not every receiver heeds
+    /// Content-Length.
+    pub fn surplus(&self) -> &'a [u8] {
+        self.bytes.get(self.body_at + self.body.len()..).unwrap_or_default()
     }
 
     /// The parts of the body: each leaf of a multipart body, or the one body there is; none where it is empty.

@@ -3,7 +3,8 @@
 use super::SipError;
 use super::value::{is_token, trim};
 
-/// A method. Methods are case-sensitive (RFC 3261 section 7.1).
+/// A method. Methods are case-sensitive (RFC 3261 section 7.1), but not to every receiver: one in small letters is read
+/// as what it would be there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Method<'a> {
     /// INVITE, RFC 3261
@@ -58,10 +59,13 @@ const KNOWN: [(&[u8], Method<'static>); 14] = [
 impl<'a> Method<'a> {
     /// The method written so.
     pub fn from_bytes(name: &'a [u8]) -> Self {
-        KNOWN.iter().find(|(known, _)| *known == name).map_or(Method::Other(name), |(_, method)| *method)
+        KNOWN
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map_or(Method::Other(name), |(_, method)| *method)
     }
 
-    /// As it is written.
+    /// As RFCs write it; another as it is written.
     pub fn as_bytes(&self) -> &'a [u8] {
         match self {
             Method::Other(name) => name,
@@ -165,7 +169,7 @@ fn looks_closer(payload: &[u8]) -> bool {
     if !rest.first().copied().is_some_and(is_space) {
         return false;
     }
-    if is_version(word) || KNOWN.iter().any(|(known, _)| *known == word) {
+    if is_version(word) || KNOWN.iter().any(|(known, _)| known.eq_ignore_ascii_case(word)) {
         return true;
     }
     let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return false };
