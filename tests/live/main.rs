@@ -16,6 +16,7 @@ use keyhush_tests::live::{Outcome, sandbox};
 mod calls;
 mod endings;
 mod faults;
+mod links;
 
 /// Runs `body`, a closure of the test itself, in a sandbox: starts that very test again inside one, or, there already,
 /// does it.

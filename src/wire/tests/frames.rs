@@ -163,9 +163,11 @@ proptest! {
             Ip::V4 { source, destination, .. } => (mapped(source), mapped(destination)),
             Ip::V6 { source, destination, .. } => (source, destination),
         };
+        // Identifier 0 says a priority and names no VLAN.
         let mut vlan = [NO_VLAN; 2];
-        for (slot, (_, tag)) in vlan.iter_mut().zip(&plan.tags) {
-            *slot = tag & 0xfff;
+        let named = plan.tags.iter().map(|(_, tag)| tag & 0x0fff).filter(|&identifier| identifier != 0);
+        for (slot, identifier) in vlan.iter_mut().zip(named) {
+            *slot = identifier;
         }
         prop_assert_eq!(udp.vlan, vlan);
         prop_assert_eq!((udp.source, udp.destination), (source, destination));

@@ -41,8 +41,16 @@ impl Keyhush {
     /// # Errors
     /// When it does not come up; with what it said.
     pub fn start(pairs: &[[&Host; 2]]) -> Outcome<Keyhush> {
+        Self::start_with(&settings(pairs)?)
+    }
+
+    /// Runs Keyhush with settings of the test's own.
+    ///
+    /// # Errors
+    /// When it does not come up; with what it said.
+    pub fn start_with(settings: &str) -> Outcome<Keyhush> {
         let file = Path::new(ROOT).join("keyhush.toml");
-        fs::write(&file, settings(pairs)?).during("writing Keyhush's settings")?;
+        fs::write(&file, settings).during("writing Keyhush's settings")?;
         let mut command = Command::new(binary()?);
         command.arg("run").arg("--config").arg(&file);
         let process = Running::start("keyhush", command)?;
@@ -103,6 +111,19 @@ impl Keyhush {
         let reached =
             || console_json(&["stats"]).is_ok_and(|list| list["counters"][name].as_u64() >= Some(value));
         self.process.wait_until(&format!("{name} reaches {value}"), at_most, |_| reached().then_some(()))
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Errors
+    /// When it is not within `at_most`, or looking fails; with what Keyhush said.
+    pub fn wait(
+        &mut self,
+        at_most: Duration,
+        what: &str,
+        mut is_so: impl FnMut() -> Outcome<bool>,
+    ) -> Outcome<()> {
+        self.process.wait_until(what, at_most, |_| is_so().unwrap_or(false).then_some(()))
     }
 
     /// Makes an lcore stall, panic or resume; only a binary with the feature `test-hooks` does.
