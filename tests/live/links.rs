@@ -26,8 +26,10 @@ carry_link = true
 ";
 
 fn is_up(interface: &str) -> Outcome<bool> {
-    let flags = std::fs::read_to_string(format!("/sys/class/net/{interface}/flags")).during("reading flags")?;
-    let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).during("flags in hexadecimal")?;
+    let flags =
+        std::fs::read_to_string(format!("/sys/class/net/{interface}/flags")).during("reading flags")?;
+    let flags =
+        u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).during("flags in hexadecimal")?;
     // IFF_UP of linux/if.h.
     Ok(flags & 1 != 0)
 }
@@ -39,9 +41,8 @@ fn a_cut_on_one_side_is_a_cut_on_the_other_until_it_is_mended() {
         sandbox::call("mount", &["-t", "sysfs", "keyhush", "/sys"])?;
         let mut keyhush = Keyhush::start_with(SETTINGS)?;
         for (cut, other) in [("near", "far"), ("far", "near")] {
-            keyhush.wait(Duration::from_secs(10), "both links are up", || {
-                Ok(is_up("near")? && is_up("far")?)
-            })?;
+            keyhush
+                .wait(Duration::from_secs(10), "both links are up", || Ok(is_up("near")? && is_up("far")?))?;
             // Ports have time to come up before their silence means something.
             std::thread::sleep(Duration::from_secs(1));
             sandbox::call("ip", &["link", "set", cut, "down"])?;

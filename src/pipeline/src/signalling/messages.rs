@@ -121,8 +121,12 @@ impl<B: Buffer> Signalling<B> {
         payload: &mut [u8],
         out: &mut impl Outputs<B>,
     ) -> Result<bool, mask::sip::Unreadable> {
-        let (Side::Carrier, Some(call), Some(mask_key)) = (route.from, followed.call, followed.mask) else {
+        let (Side::Carrier, Some(mask_key)) = (route.from, followed.mask) else {
             return Ok(false);
+        };
+        // A request that is sent again after its call has gone is masked as before, and counts no more.
+        let Some(call) = followed.call else {
+            return mask::sip::mask_keys(now, payload, mask_key, &mut |_| {});
         };
         let (presses, pad) = (&mut self.presses, &self.pad);
         presses.clear();
