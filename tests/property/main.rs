@@ -184,7 +184,10 @@ fn assert_customer_untouched(sent: &[Sent], played: &Played) {
     }
     let refused = [Counter::DropSecuredSip, Counter::DropSecuredSdp, Counter::DropSecuredFragment];
     let refused = refused.map(|counter| played.report.counter(counter)).iter().sum::<u64>();
-    assert!(missing + u64::from(in_fragments) <= refused, "{missing} frames of the customer's do not leave, {refused} are counted");
+    assert!(
+        missing + u64::from(in_fragments) <= refused,
+        "{missing} frames of the customer's do not leave, {refused} are counted"
+    );
 }
 
 proptest! {
