@@ -24,7 +24,7 @@ LIVE := $(BOUND) test --locked -p keyhush-tests --test live -- --test-threads=1
 
 # Temporary files of tests, DPDK's included, go where an interrupt removes them. Some tests open thousands of connections,
 # and an ordinary user has 1024 files.
-SWEPT = ulimit -S -n 4096; own=$$(mktemp --directory); trap 'rm -rf "$$own"' EXIT; TMPDIR=$$own RUNTIME_DIRECTORY=$$own
+SWEPT = ulimit -S -n 4096; own=$$(mktemp --directory); chmod 755 "$$own"; trap 'rm -rf "$$own"' EXIT; TMPDIR=$$own RUNTIME_DIRECTORY=$$own
 
 .PHONY: help
 help: ## Say what there is to make
