@@ -18,9 +18,11 @@ BENCH_PACKAGES := dpdk-dev
 # What cargo starts ends with cargo, however that ends.
 BOUND := cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
 
-# A binary that tests may make fail, and the tests with real telephones, one after the other.
-HOOKS := keyhush/test-hooks
-LIVE := $(BOUND) test --locked -p keyhush-tests --test live -- --test-threads=1
+# The whole workspace, and in it a binary that tests may make fail.
+ALL := --locked --workspace --features keyhush/test-hooks
+
+# The tests with real telephones, one after the other.
+LIVE := $(BOUND) test $(ALL) --test live -- --test-threads=1
 
 # Temporary files of tests, DPDK's included, go where an interrupt removes them. Some tests open thousands of connections,
 # and an ordinary user has 1024 files.
@@ -39,14 +41,14 @@ demo: rust build-packages live-packages ## Let two telephones call each other th
 test: live-packages lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
-	cargo build --locked -p keyhush --features $(HOOKS)
-	$(SWEPT) $(BOUND) test --locked --workspace --features $(HOOKS)
+	cargo build $(ALL) --bins
+	$(SWEPT) $(BOUND) test $(ALL)
 	$(LIVE)
 
 .PHONY: test-long
 test-long: test $(TARGET)/tools/bin/cargo-deny ## Run every test, longer, and the policy for dependencies
 	$(TARGET)/tools/bin/cargo-deny --locked check bans licenses sources
-	$(SWEPT) PROPTEST_CASES=20000 $(BOUND) test --locked --workspace --features $(HOOKS)
+	$(SWEPT) PROPTEST_CASES=20000 $(BOUND) test $(ALL)
 	KEYHUSH_LIVE_CALLS=6000 $(LIVE)
 
 .PHONY: bench
@@ -57,8 +59,8 @@ bench: rust build-packages ## Measure the pipeline beside DPDK's testpmd
 .PHONY: lint
 lint: rust build-packages ## Check format and lints
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets --features $(HOOKS) -- -D warnings
-	cargo clippy --locked -p keyhush-tests --test live -- -D warnings
+	cargo clippy $(ALL) --all-targets -- -D warnings
+	cargo clippy $(ALL) --test live -- -D warnings
 
 .PHONY: fmt
 fmt: rust ## Format the code
