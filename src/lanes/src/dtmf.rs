@@ -1,0 +1,274 @@
+//! The sixteen pairs of DTMF frequencies (ITU-T Q.23), fitted to overlapping windows of a signal.
+//!
+//! A window is 80 samples at 8 kHz, a new one begins every 20. For each window the pair is found that explains most of its
+//! energy by an exact least-squares fit of two sinusoids of any amplitude and phase, beside a constant. Time runs from the
+//! window's middle, so that the cosines (even) and sines (odd) are orthogonal and a fit of four unknowns is two of two.
+//!
+//! Each sample is multiplied once: blocks of 20 samples are correlated with the eight frequencies about their own middle,
+//! and four of them are turned and added to a window. The sixteen lanes of a vector are the cosines and sines of the eight
+//! frequencies, then the sixteen pairs; so one stream fills a vector, and streams need not be gathered and transposed.
+
+use std::f64::consts::TAU;
+use std::sync::LazyLock;
+
+use crate::Level;
+use crate::g711;
+
+mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// Samples a second.
+pub const RATE: u32 = 8000;
+/// Samples from one window to the next.
+pub const HOP: usize = 20;
+/// Samples in a window.
+pub const WINDOW: usize = 80;
+/// Samples of a window that the next one holds too.
+pub const OVERLAP: usize = WINDOW - HOP;
+/// Windows that are fitted at once: 60 ms.
+pub const MAX_FITS: usize = 24;
+/// Samples that a [`Signal`] holds.
+pub const MAX_SAMPLES: usize = OVERLAP + MAX_FITS * HOP;
+/// The low group of frequencies, which are the rows of the keys, in Hz (Q.23 section 2).
+pub const ROWS: [u16; 4] = [697, 770, 852, 941];
+/// The high group, which are the columns.
+pub const COLUMNS: [u16; 4] = [1209, 1336, 1477, 1633];
+
+const BLOCKS: usize = MAX_SAMPLES / HOP;
+/// Lanes of a vector: cosines of the four rows and four columns, then their sines; or the pairs, row by row.
+const LANES: usize = 16;
+/// The amplitude of the integer cosines: 20 products with samples of 14 bits stay below 2³¹.
+const SCALE: f64 = 8191.0;
+
+/// One lane a frequency and phase, or a pair.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(transparent)]
+pub(crate) struct Lanes<T>([T; LANES]);
+
+/// Samples to be fitted, at 8 kHz and of 14 bits: linear samples lose their lowest two, µ-law and A-law nothing.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    len: usize,
+    // What is over is read by whole vectors, and of no effect.
+    samples: [i16; MAX_SAMPLES + 32],
+}
+
+impl Signal {
+    /// A signal that begins with samples of another one.
+    pub fn starting_with(samples: &[i16]) -> Self {
+        let mut signal = Signal { len: 0, samples: [0; MAX_SAMPLES + 32] };
+        signal.fill(samples.iter().map(|sample| (*sample).clamp(-8192, 8191)));
+        signal
+    }
+
+    /// Appends linear samples of 16 bits, as many as there is room for, and says how many that were.
+    pub fn push_linear(&mut self, samples: &[i16]) -> usize {
+        self.fill(samples.iter().map(|sample| sample >> 2))
+    }
+
+    /// As [`Signal::push_linear`], µ-law.
+    pub fn push_ulaw(&mut self, codes: &[u8]) -> usize {
+        self.fill(codes.iter().map(|code| g711::ULAW[usize::from(*code)] >> 2))
+    }
+
+    /// As [`Signal::push_linear`], A-law.
+    pub fn push_alaw(&mut self, codes: &[u8]) -> usize {
+        self.fill(codes.iter().map(|code| g711::ALAW[usize::from(*code)] >> 2))
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, samples: impl Iterator<Item = i16>) -> usize {
+        let room = self.samples.get_mut(self.len..MAX_SAMPLES).unwrap_or_default();
+        let mut count = 0;
+        for (place, sample) in room.iter_mut().zip(samples) {
+            *place = sample;
+            count += 1;
+        }
+        self.len += count;
+        count
+    }
+
+    /// The samples.
+    pub fn samples(&self) -> &[i16] {
+        self.samples.get(..self.len).unwrap_or_default()
+    }
+
+    /// How many windows it holds.
+    pub fn windows(&self) -> usize {
+        (self.len / HOP).saturating_sub(OVERLAP / HOP)
+    }
+}
+
+/// How well the best pair of frequencies explains a window. Levels are those of samples of 14 bits.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(C, align(64))]
+pub struct Fit {
+    /// Projections onto the normalised cosines of [`ROWS`] and [`COLUMNS`], then onto their sines.
+    projections: Lanes<f32>,
+    /// The energy of the window, a constant aside: a sum of squares.
+    pub energy: f32,
+    /// What the best pair explains of it; at most all.
+    pub explained: f32,
+    /// The best pair: four times the row and the column.
+    pub pair: u8,
+}
+
+/// A sinusoid in a window: `re` and `im` of its amplitude and phase in the window's middle.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Phasor {
+    /// The cosine's amplitude.
+    pub re: f32,
+    /// The sine's, negated.
+    pub im: f32,
+}
+
+impl Phasor {
+    /// The square of the amplitude.
+    pub fn power(self) -> f32 {
+        self.re * self.re + self.im * self.im
+    }
+}
+
+impl Fit {
+    /// A window in which nothing was found.
+    pub const NONE: Fit = Fit { projections: Lanes([0.0; LANES]), energy: 0.0, explained: 0.0, pair: 0 };
+
+    /// The row's and the column's sinusoids of the best pair, as the fit has them.
+    pub fn tones(&self) -> [Phasor; 2] {
+        let tables = &*TABLES;
+        let pair = usize::from(self.pair & 15);
+        let (row, column) = (pair / 4, 4 + pair % 4);
+        let [even, odd] = [0, 8].map(|half| {
+            let [correlation, scale] = match half {
+                0 => [tables.even.0[pair], tables.even_scale.0[pair]],
+                _ => [tables.odd.0[pair], tables.odd_scale.0[pair]],
+            };
+            let (of_row, of_column) = (half + row, half + column);
+            let (along_row, along_column) = (self.projections.0[of_row], self.projections.0[of_column]);
+            [
+                (along_row - correlation * along_column) * scale * tables.norm.0[of_row],
+                (along_column - correlation * along_row) * scale * tables.norm.0[of_column],
+            ]
+        });
+        [Phasor { re: even[0], im: -odd[0] }, Phasor { re: even[1], im: -odd[1] }]
+    }
+}
+
+/// Fits every window of a signal, and says how many there are. `fits[k]` is the window that begins at sample 20 × k.
+pub fn fit<'a>(signal: &Signal, fits: &'a mut [Fit; MAX_FITS]) -> &'a [Fit] {
+    fit_with(Level::of_this_processor(), signal, fits)
+}
+
+/// As [`fit`], with no more than the given instructions, where this processor has them: for tests and measurements.
+pub fn fit_with<'a>(level: Level, signal: &Signal, fits: &'a mut [Fit; MAX_FITS]) -> &'a [Fit] {
+    let windows = signal.windows().min(MAX_FITS);
+    let tables = &*TABLES;
+    let level = level.min(Level::of_this_processor());
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `level` is not more than `of_this_processor` found, and every processor with VNNI has the rest.
+        Level::Avx512Vnni => unsafe { x86::fit_avx512vnni(tables, signal, windows, fits) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `level` is not more than `of_this_processor` found, and the levels are in order.
+        Level::Avx512 => unsafe { x86::fit_avx512(tables, signal, windows, fits) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `level` is not more than `of_this_processor` found, and the levels are in order.
+        Level::Avx2 => unsafe { x86::fit_avx2(tables, signal, windows, fits) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: every x86-64 processor has SSE2.
+        Level::Sse2 => unsafe { x86::fit_sse2(tables, signal, windows, fits) },
+        _ => portable::fit(tables, signal, windows, fits),
+    }
+    fits.get(..windows).unwrap_or_default()
+}
+
+/// What the kernels multiply with.
+pub(crate) struct Tables {
+    /// Two samples' cosines and sines beside each other in each lane; ten times two samples are a block.
+    pairs: [Lanes<[i16; 2]>; HOP / 2],
+    /// What turns the outer blocks of a window to its middle, and normalises.
+    outer_straight: Lanes<f32>,
+    outer_across: Lanes<f32>,
+    /// The inner blocks'.
+    inner_straight: Lanes<f32>,
+    inner_across: Lanes<f32>,
+    /// What a sample that is always one adds to the normalised projections, divided by the window's length.
+    constant: Lanes<f32>,
+    /// One over the length of each cosine and sine.
+    norm: Lanes<f32>,
+    /// For each pair, the correlation of the normalised cosines, and one over one less its square.
+    even: Lanes<f32>,
+    even_scale: Lanes<f32>,
+    /// The same of the sines.
+    odd: Lanes<f32>,
+    odd_scale: Lanes<f32>,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
+
+/// The eight frequencies in radians a sample.
+fn frequency(index: usize) -> f64 {
+    let hertz = if index < 4 { ROWS[index] } else { COLUMNS[index - 4] };
+    TAU * f64::from(hertz) / f64::from(RATE)
+}
+
+/// The cosine (lanes below 8) or sine, `at` samples from the middle.
+fn wave(lane: usize, at: f64) -> f64 {
+    let angle = frequency(lane % 8) * at;
+    if lane < 8 { angle.cos() } else { angle.sin() }
+}
+
+fn lanes<T>(of: impl FnMut(usize) -> T) -> Lanes<T> {
+    Lanes(std::array::from_fn(of))
+}
+
+impl Tables {
+    fn new() -> Self {
+        let middle = |length: usize| (length as f64 - 1.0) / 2.0;
+        let integer = |lane, at: usize| (SCALE * wave(lane, at as f64 - middle(HOP))).round() as i16;
+        let over_window =
+            |of: &dyn Fn(f64) -> f64| (0..WINDOW).map(|at| of(at as f64 - middle(WINDOW))).sum();
+        let mean = |lane| over_window(&|at| wave(lane, at)) / WINDOW as f64;
+        // Waves without their constant part; that of a sine is zero.
+        let product = |one, other| -> f64 {
+            over_window(&|at| (wave(one, at) - mean(one)) * (wave(other, at) - mean(other)))
+        };
+        let norm = |lane| product(lane, lane).sqrt().recip();
+        let turn = |straight: bool, distance: f64| {
+            lanes(|lane| {
+                let angle = frequency(lane % 8) * distance;
+                let part = if straight { angle.cos() } else { angle.sin() };
+                // cos(a + b) takes the sines with one sign, sin(a + b) the cosines with the other.
+                let sign = if straight || lane < 8 { 1.0 } else { -1.0 };
+                (sign * part * norm(lane) / SCALE) as f32
+            })
+        };
+        let correlation = |half: usize, pair: usize| {
+            let (row, column) = (half + pair / 4, half + 4 + pair % 4);
+            product(row, column) * norm(row) * norm(column)
+        };
+        let scale = |half, pair| (1.0 - correlation(half, pair).powi(2)).recip() as f32;
+        let far = (3 * HOP / 2) as f64;
+        let near = (HOP / 2) as f64;
+        Tables {
+            pairs: std::array::from_fn(|pair| lanes(|lane| [0, 1].map(|odd| integer(lane, 2 * pair + odd)))),
+            outer_straight: turn(true, far),
+            outer_across: turn(false, far),
+            inner_straight: turn(true, near),
+            inner_across: turn(false, near),
+            constant: lanes(|lane| if lane < 8 { (mean(lane) * norm(lane)) as f32 } else { 0.0 }),
+            norm: lanes(|lane| norm(lane) as f32),
+            even: lanes(|pair| correlation(0, pair) as f32),
+            even_scale: lanes(|pair| scale(0, pair)),
+            odd: lanes(|pair| correlation(8, pair) as f32),
+            odd_scale: lanes(|pair| scale(8, pair)),
+        }
+    }
+}
+
+/// The energy of a window less that of its mean, from the sums of its blocks: exact until it is rounded.
+#[inline(always)]
+fn energy(squares: i64, sum: i64) -> f32 {
+    (WINDOW as i64 * squares - sum * sum) as f32 / WINDOW as f32
+}
