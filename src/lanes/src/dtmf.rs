@@ -155,6 +155,28 @@ impl Fit {
     }
 }
 
+/// By how much a pair's tones have turned from one window to the next beyond what their nominal frequencies turn: products
+/// of their lengths, at the angles (in radians a hop) by which the frequencies are off. See [`radians_a_hop`].
+pub fn turned(pair: u8, from: [Phasor; 2], to: [Phasor; 2]) -> [Phasor; 2] {
+    let [row, column] = [usize::from(pair / 4) & 3, 4 + usize::from(pair % 4)];
+    let turn = |nominal: Phasor, from: Phasor, to: Phasor| {
+        let turned = Phasor { re: to.re * from.re + to.im * from.im, im: to.im * from.re - to.re * from.im };
+        Phasor {
+            re: turned.re * nominal.re + turned.im * nominal.im,
+            im: turned.im * nominal.re - turned.re * nominal.im,
+        }
+    };
+    let nominal = &TABLES.hop;
+    [turn(nominal[row], from[0], to[0]), turn(nominal[column], from[1], to[1])]
+}
+
+/// The nominal frequencies of a pair, in radians from one window to the next.
+pub fn radians_a_hop(pair: u8) -> [f32; 2] {
+    let [row, column] = [usize::from(pair / 4) & 3, usize::from(pair % 4)];
+    [ROWS[row], COLUMNS[column]]
+        .map(|hertz| core::f32::consts::TAU * f32::from(hertz) * HOP as f32 / RATE as f32)
+}
+
 /// Fits every window of a signal, and says how many there are. `fits[k]` is the window that begins at sample 20 × k.
 pub fn fit<'a>(signal: &Signal, fits: &'a mut [Fit; MAX_FITS]) -> &'a [Fit] {
     fit_with(Level::of_this_processor(), signal, fits)
@@ -203,6 +225,8 @@ pub(crate) struct Tables {
     /// The same of the sines.
     odd: Lanes<f32>,
     odd_scale: Lanes<f32>,
+    /// How the eight frequencies turn from one window to the next.
+    hop: [Phasor; 8],
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::new);
@@ -263,6 +287,10 @@ impl Tables {
             even_scale: lanes(|pair| scale(0, pair)),
             odd: lanes(|pair| correlation(8, pair) as f32),
             odd_scale: lanes(|pair| scale(8, pair)),
+            hop: std::array::from_fn(|index| {
+                let angle = frequency(index) * HOP as f64;
+                Phasor { re: angle.cos() as f32, im: angle.sin() as f32 }
+            }),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{BLOCKS, Fit, HOP, LANES, Lanes, MAX_FITS, Signal, Tables, energy};
 ///
 /// # Safety
 /// Every pattern of bits is a value, and no byte is padding.
+// SAFETY: what has to hold of an implementation is said above; who uses the trait need keep nothing.
 unsafe trait Numbers: Copy {}
 
 macro_rules! numbers {
