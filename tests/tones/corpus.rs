@@ -58,3 +58,48 @@ pub(crate) fn at_speed(samples: &[i16], speed: f64) -> Vec<i16> {
         })
         .collect()
 }
+
+/// A line of the corpus's list: a file, and the keys that are in it.
+struct Labelled {
+    path: PathBuf,
+    keys: String,
+}
+
+fn labelled(folder: &str) -> Option<Vec<Labelled>> {
+    let files = files(folder)?;
+    let corpus = files.first()?.parent()?.parent()?;
+    let list = fs::read_to_string(corpus.join("manifest.tsv")).expect("the corpus has a list");
+    let read = |line: &str| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let (file, keys) = (*fields.first()?, *fields.get(5)?);
+        let is_key = |key: char| "0123456789*#ABCD".contains(key);
+        let is_told = file.starts_with(&format!("{folder}/")) && !keys.is_empty() && keys.chars().all(is_key);
+        is_told.then(|| Labelled { path: corpus.join(file), keys: keys.to_owned() })
+    };
+    Some(list.lines().filter_map(read).collect())
+}
+
+#[test]
+fn labelled_recordings_hold_the_keys_they_are_said_to_hold() {
+    let Some(random) = labelled("dtmf_labelled") else { return };
+    let others = labelled("dtmf").unwrap_or_default();
+    let (mut keys, mut heard_by_spandsp, mut read) = (0, 0, 0);
+    let mut faults = Vec::new();
+    for labelled in random.iter().chain(&others) {
+        let Some(samples) = wav(&labelled.path) else { continue };
+        let heard = crate::receivers::ours(&[&samples[..], &[0; 800]].concat());
+        if heard != labelled.keys {
+            faults.push(format!("{}: {heard} instead of {}", labelled.path.display(), labelled.keys));
+        }
+        let theirs = crate::receivers::spandsp(&samples).unwrap_or_default();
+        heard_by_spandsp += usize::from(theirs == labelled.keys);
+        keys += labelled.keys.len();
+        read += 1;
+    }
+    println!(
+        "{read} recordings with {keys} keys: ours {} right, spandsp {heard_by_spandsp}",
+        read - faults.len()
+    );
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(read >= 60, "{read} recordings at 8 kHz");
+}

@@ -1,6 +1,6 @@
 //! From windows to presses.
 
-use lanes::dtmf::{HOP, OVERLAP, Phasor, WINDOW, radians_a_hop, turned};
+use lanes::dtmf::{HOP, Phasor, WINDOW, radians_a_hop, turned};
 use secret::Digit;
 use zeroize::Zeroize;
 
@@ -10,6 +10,14 @@ use super::window::Likeness;
 
 /// The keys, row by row (ITU-T Q.23 section 2).
 const KEYS: [u8; 16] = *b"123A456B789C*0#D";
+
+/// The first windows of a press, which are not yet full of its tone.
+const FILLING: u16 = 2;
+
+/// Samples of a window that its tone fills, when there is nothing beside it.
+fn held(window: &Likeness) -> u64 {
+    (window.explained * WINDOW as f32) as u64
+}
 
 /// A run of windows that hold the same key.
 #[derive(Debug, Default)]
@@ -30,11 +38,14 @@ struct Run {
     pair: u8,
     onset: u64,
     end: u64,
+    /// Where the window beside the last one with the key begins.
+    next: u64,
     last: [Phasor; 2],
     /// The tones' turning from window to window beyond that of their nominal frequencies, added up.
     turn: [Phasor; 2],
     /// The lengths of what was added up.
     length: [f32; 2],
+    /// The squares of their amplitudes, added up.
     power: [f32; 2],
     /// The explained parts of the windows, added up.
     explained: f32,
@@ -115,21 +126,21 @@ impl Capture {
 impl Run {
     fn starting(position: u64, key: &Likeness) -> Self {
         // The tone begins where what it explains of the window has room.
-        let absent = ((1.0 - key.explained) * WINDOW as f32) as u64;
+        let absent = WINDOW as u64 - held(key);
         Run {
             windows: 1,
             pair: key.pair,
             onset: position + absent,
-            end: position + WINDOW as u64,
+            next: position + HOP as u64,
+            end: position + held(key),
             last: key.tones,
-            power: key.powers,
             explained: key.explained,
             ..Run::default()
         }
     }
 
     fn add(&mut self, position: u64, key: &Likeness) {
-        if self.missed == 0 && position + OVERLAP as u64 == self.end {
+        if self.next == position {
             for (tone, turned) in turned(self.pair, self.last, key.tones).into_iter().enumerate() {
                 self.turn[tone].re += turned.re;
                 self.turn[tone].im += turned.im;
@@ -139,10 +150,13 @@ impl Run {
         self.windows = self.windows.saturating_add(1);
         self.explained += key.explained;
         self.missed = 0;
-        self.end = position + WINDOW as u64;
+        self.end = position + held(key);
+        self.next = position + HOP as u64;
         self.last = key.tones;
-        for (sum, power) in self.power.iter_mut().zip(key.powers) {
-            *sum += power;
+        if self.windows > FILLING {
+            for (sum, power) in self.power.iter_mut().zip(key.powers) {
+                *sum += power;
+            }
         }
     }
 
@@ -158,7 +172,7 @@ impl Run {
             return None;
         }
         self.is_reported = true;
-        let levels = self.power.map(|power| dbm0(power / f32::from(self.windows)));
+        let levels = self.power.map(|power| dbm0(power / f32::from(self.windows - FILLING)));
         let digit = Digit::from_ascii(KEYS[usize::from(self.pair & 15)])?;
         Some(Heard::Onset { digit, at: self.onset, levels })
     }
