@@ -8,4 +8,5 @@ mod q24;
 mod receivers;
 #[cfg(spandsp)]
 mod spandsp;
+mod speed;
 mod talk_off;

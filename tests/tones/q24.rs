@@ -115,7 +115,7 @@ fn signal(row: &Row, keys: &[usize], codec: Codec, seed: &mut Seed) -> Vec<i16> 
 }
 
 /// How many of the keys that were sent were heard, in order, and how many others.
-fn compare(sent: &str, heard: &str) -> (usize, usize) {
+pub(crate) fn compare(sent: &str, heard: &str) -> (usize, usize) {
     // The longest common subsequence.
     let heard: Vec<char> = heard.chars().collect();
     let mut best = vec![0usize; heard.len() + 1];

@@ -78,7 +78,7 @@ impl<'a> Audio<'a> {
 /// What was heard of a key. Positions are samples since the stream began, lost ones included.
 #[derive(Debug)]
 pub enum Heard {
-    /// A key was pressed: known some 30 ms after its onset.
+    /// A key was pressed: known some 28 ms after its onset.
     Onset {
         /// The key.
         digit: Digit,

@@ -38,6 +38,8 @@ struct Run {
     pair: u8,
     onset: u64,
     end: u64,
+    /// Where the first window with the key begins.
+    start: u64,
     /// Where the window beside the last one with the key begins.
     next: u64,
     last: [Phasor; 2],
@@ -131,10 +133,10 @@ impl Run {
             windows: 1,
             pair: key.pair,
             onset: position + absent,
+            start: position,
             next: position + HOP as u64,
             end: position + held(key),
             last: key.tones,
-            explained: key.explained,
             ..Run::default()
         }
     }
@@ -148,27 +150,32 @@ impl Run {
             }
         }
         self.windows = self.windows.saturating_add(1);
-        self.explained += key.explained;
         self.missed = 0;
         self.end = position + held(key);
         self.next = position + HOP as u64;
         self.last = key.tones;
         if self.windows > FILLING {
+            self.explained += key.explained;
             for (sum, power) in self.power.iter_mut().zip(key.powers) {
                 *sum += power;
             }
         }
     }
 
+    /// Windows from the first with the key to the last, those between them in which it was drowned included.
+    fn length(&self) -> u64 {
+        self.next.saturating_sub(self.start) / HOP as u64
+    }
+
     /// The press, once the run is long, clean and steady enough to be one.
     fn report(&mut self) -> Option<Heard> {
-        if self.is_reported || self.windows < press::WINDOWS {
+        if self.is_reported || self.windows < press::WINDOWS || self.length() < press::LENGTH {
             return None;
         }
         let off = self.off()?;
-        let purity = self.explained / f32::from(self.windows) / self.expected(off);
-        let enough = if purity >= press::PURE { press::WINDOWS } else { press::WINDOWS_IN_NOISE };
-        if purity < press::LEAST_PURE || self.windows < enough {
+        let purity = self.explained / f32::from(self.windows - FILLING) / self.expected(off);
+        let is_enough = purity >= press::PURE || self.windows >= press::WINDOWS_IN_NOISE;
+        if purity < press::LEAST_PURE || !is_enough {
             return None;
         }
         self.is_reported = true;

@@ -96,12 +96,14 @@ pub(super) fn dbm0(power: f32) -> f32 {
 
 /// What a press must be like.
 pub(super) mod press {
-    /// Windows of one key: 11 take a tone of 30 ms.
-    pub(crate) const WINDOWS: u16 = 11;
-    /// As many, where there is something beside the tone: 34 ms.
+    /// Windows from the first with the key to the last: 10 take a tone of 28 ms.
+    pub(crate) const LENGTH: u64 = 10;
+    /// As many of them must hold the key: a click may drown the others.
+    pub(crate) const WINDOWS: u16 = 6;
+    /// As many, where there is noise beside the tone all the time: 34 ms.
     pub(crate) const WINDOWS_IN_NOISE: u16 = 13;
-    /// The part of the energy that is the tone's, on average, where there is nothing beside it; onsets included.
-    pub(crate) const PURE: f32 = 0.90;
+    /// The part of the energy that is the tone's, on average, where there is nothing beside it.
+    pub(crate) const PURE: f32 = 0.92;
     /// The least such part: that in noise 7 dB below.
     pub(crate) const LEAST_PURE: f32 = 0.82;
     /// Windows without it that end a press: a gap of 10 ms, or 20, does not, one of 30 ms does (Q.24 section 3.6).
