@@ -9,6 +9,7 @@
 //! frequencies, then the sixteen pairs; so one stream fills a vector, and streams need not be gathered and transposed.
 
 use std::f64::consts::TAU;
+use std::mem::MaybeUninit;
 use std::sync::LazyLock;
 
 use crate::Level;
@@ -35,7 +36,6 @@ pub const ROWS: [u16; 4] = [697, 770, 852, 941];
 /// The high group, which are the columns.
 pub const COLUMNS: [u16; 4] = [1209, 1336, 1477, 1633];
 
-const BLOCKS: usize = MAX_SAMPLES / HOP;
 /// Lanes of a vector: cosines of the four rows and four columns, then their sines; or the pairs, row by row.
 const LANES: usize = 16;
 /// The amplitude of the integer cosines: 20 products with samples of 14 bits stay below 2³¹.
@@ -47,56 +47,127 @@ const SCALE: f64 = 8191.0;
 pub(crate) struct Lanes<T>([T; LANES]);
 
 /// Samples to be fitted, at 8 kHz and of 14 bits: linear samples lose their lowest two, µ-law and A-law nothing.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Signal {
+    /// So many of the samples are there.
     len: usize,
-    // What is over is read by whole vectors, and of no effect.
-    samples: [i16; MAX_SAMPLES + 32],
+    samples: [MaybeUninit<i16>; MAX_SAMPLES],
 }
 
 impl Signal {
     /// A signal that begins with samples of another one.
     pub fn starting_with(samples: &[i16]) -> Self {
-        let mut signal = Signal { len: 0, samples: [0; MAX_SAMPLES + 32] };
-        signal.fill(samples.iter().map(|sample| (*sample).clamp(-8192, 8191)));
+        let mut signal = Signal { len: 0, samples: [const { MaybeUninit::uninit() }; MAX_SAMPLES] };
+        signal.push(samples, |samples, places| {
+            for (place, sample) in places.iter_mut().zip(samples) {
+                // Nothing else keeps sums of twenty products within 32 bits.
+                place.write((*sample).clamp(-8192, 8191));
+            }
+        });
         signal
     }
 
     /// Appends linear samples of 16 bits, as many as there is room for, and says how many that were.
     pub fn push_linear(&mut self, samples: &[i16]) -> usize {
-        self.fill(samples.iter().map(|sample| sample >> 2))
+        self.push(samples, |samples, places| {
+            for (place, sample) in places.iter_mut().zip(samples) {
+                place.write(sample >> 2);
+            }
+        })
     }
 
     /// As [`Signal::push_linear`], µ-law.
     pub fn push_ulaw(&mut self, codes: &[u8]) -> usize {
-        self.fill(codes.iter().map(|code| g711::ULAW[usize::from(*code)] >> 2))
+        self.push(codes, |codes, places| {
+            decode(codes, places, &g711::ULAW, |code| g711::ulaw_sample(code) >> 2);
+        })
     }
 
     /// As [`Signal::push_linear`], A-law.
     pub fn push_alaw(&mut self, codes: &[u8]) -> usize {
-        self.fill(codes.iter().map(|code| g711::ALAW[usize::from(*code)] >> 2))
+        self.push(codes, |codes, places| {
+            decode(codes, places, &g711::ALAW, |code| g711::alaw_sample(code) >> 2);
+        })
     }
 
+    /// `write` must write as many places as it is given of each.
     #[inline(always)]
-    fn fill(&mut self, samples: impl Iterator<Item = i16>) -> usize {
-        let room = self.samples.get_mut(self.len..MAX_SAMPLES).unwrap_or_default();
-        let mut count = 0;
-        for (place, sample) in room.iter_mut().zip(samples) {
-            *place = sample;
-            count += 1;
+    fn push<T>(&mut self, items: &[T], write: impl FnOnce(&[T], &mut [MaybeUninit<i16>])) -> usize {
+        let places = self.samples.get_mut(self.len..).unwrap_or_default();
+        let count = places.len().min(items.len());
+        if let (Some(items), Some(places)) = (items.get(..count), places.get_mut(..count)) {
+            write(items, places);
+            self.len += count;
         }
-        self.len += count;
         count
     }
 
     /// The samples.
+    #[inline]
     pub fn samples(&self) -> &[i16] {
-        self.samples.get(..self.len).unwrap_or_default()
+        let samples = self.samples.get(..self.len).unwrap_or_default();
+        // SAFETY: `push` alone changes `len`, by as many places as its three callers have just written.
+        unsafe { samples.assume_init_ref() }
     }
 
     /// How many windows it holds.
     pub fn windows(&self) -> usize {
         (self.len / HOP).saturating_sub(OVERLAP / HOP)
+    }
+}
+
+/// Decodes by vectors where the processor has them for it, else by the table.
+#[inline]
+fn decode(codes: &[u8], samples: &mut [MaybeUninit<i16>], table: &[i16; 256], of: impl Fn(u8) -> i16) {
+    #[cfg(target_arch = "x86_64")]
+    match Level::of_this_processor() {
+        // SAFETY: the processor has what the level says.
+        Level::Avx512 | Level::Avx512Vnni => return unsafe { x86::decode_avx512(codes, samples, of) },
+        // SAFETY: the processor has what the level says.
+        Level::Avx2 => return unsafe { x86::decode_avx2(codes, samples, of) },
+        Level::Sse2 | Level::Portable => {}
+    }
+    let _ = of;
+    for (sample, code) in samples.iter_mut().zip(codes) {
+        sample.write(table[usize::from(*code)] >> 2);
+    }
+}
+
+/// The fits of a signal's windows, in order.
+#[derive(Debug)]
+pub struct Fits {
+    /// So many of the fits are there.
+    len: usize,
+    fits: [MaybeUninit<Fit>; MAX_FITS],
+}
+
+impl Default for Fits {
+    fn default() -> Self {
+        Fits::new()
+    }
+}
+
+impl Fits {
+    /// None.
+    #[inline]
+    pub fn new() -> Self {
+        Fits { len: 0, fits: [const { MaybeUninit::uninit() }; MAX_FITS] }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, fit: Fit) {
+        if let Some(place) = self.fits.get_mut(self.len) {
+            place.write(fit);
+            self.len += 1;
+        }
+    }
+
+    /// The fits.
+    #[inline]
+    pub fn as_slice(&self) -> &[Fit] {
+        let fits = self.fits.get(..self.len).unwrap_or_default();
+        // SAFETY: `push` alone changes `len`, by the one place that it has just written; `fit_with` sets it to none.
+        unsafe { fits.assume_init_ref() }
     }
 }
 
@@ -131,9 +202,6 @@ impl Phasor {
 }
 
 impl Fit {
-    /// A window in which nothing was found.
-    pub const NONE: Fit = Fit { projections: Lanes([0.0; LANES]), energy: 0.0, explained: 0.0, pair: 0 };
-
     /// The row's and the column's sinusoids of the best pair, as the fit has them.
     pub fn tones(&self) -> [Phasor; 2] {
         let tables = &*TABLES;
@@ -177,32 +245,30 @@ pub fn radians_a_hop(pair: u8) -> [f32; 2] {
         .map(|hertz| core::f32::consts::TAU * f32::from(hertz) * HOP as f32 / RATE as f32)
 }
 
-/// Fits every window of a signal, and says how many there are. `fits[k]` is the window that begins at sample 20 × k.
-pub fn fit<'a>(signal: &Signal, fits: &'a mut [Fit; MAX_FITS]) -> &'a [Fit] {
-    fit_with(Level::of_this_processor(), signal, fits)
+/// Fits every window of a signal. The fit number `k` is of the window that begins at sample 20 × k.
+pub fn fit(signal: &Signal, fits: &mut Fits) {
+    fit_with(Level::of_this_processor(), signal, fits);
 }
 
 /// As [`fit`], with no more than the given instructions, where this processor has them: for tests and measurements.
-pub fn fit_with<'a>(level: Level, signal: &Signal, fits: &'a mut [Fit; MAX_FITS]) -> &'a [Fit] {
-    let windows = signal.windows().min(MAX_FITS);
+pub fn fit_with(level: Level, signal: &Signal, fits: &mut Fits) {
+    fits.len = 0;
     let tables = &*TABLES;
-    let level = level.min(Level::of_this_processor());
-    match level {
+    match level.min(Level::of_this_processor()) {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `level` is not more than `of_this_processor` found, and every processor with VNNI has the rest.
-        Level::Avx512Vnni => unsafe { x86::fit_avx512vnni(tables, signal, windows, fits) },
+        // SAFETY: this is not more than `of_this_processor` found, and every processor with VNNI has the rest.
+        Level::Avx512Vnni => unsafe { x86::fit_avx512vnni(tables, signal, fits) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `level` is not more than `of_this_processor` found, and the levels are in order.
-        Level::Avx512 => unsafe { x86::fit_avx512(tables, signal, windows, fits) },
+        // SAFETY: this is not more than `of_this_processor` found, and the levels are in order.
+        Level::Avx512 => unsafe { x86::fit_avx512(tables, signal, fits) },
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `level` is not more than `of_this_processor` found, and the levels are in order.
-        Level::Avx2 => unsafe { x86::fit_avx2(tables, signal, windows, fits) },
+        // SAFETY: this is not more than `of_this_processor` found, and the levels are in order.
+        Level::Avx2 => unsafe { x86::fit_avx2(tables, signal, fits) },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: every x86-64 processor has SSE2.
-        Level::Sse2 => unsafe { x86::fit_sse2(tables, signal, windows, fits) },
-        _ => portable::fit(tables, signal, windows, fits),
+        Level::Sse2 => unsafe { x86::fit_sse2(tables, signal, fits) },
+        _ => portable::fit(tables, signal, fits),
     }
-    fits.get(..windows).unwrap_or_default()
 }
 
 /// What the kernels multiply with.

@@ -16,14 +16,14 @@ const fn table(is_ulaw: bool) -> [i16; 256] {
 }
 
 #[inline(always)]
-const fn ulaw_sample(code: u8) -> i16 {
+pub(crate) const fn ulaw_sample(code: u8) -> i16 {
     let code = (code ^ 0xff) as i32;
     let magnitude = ((((code & 0x0f) << 3) + 132) << ((code >> 4) & 7)) - 132;
     (if code & 0x80 != 0 { -magnitude } else { magnitude }) as i16
 }
 
 #[inline(always)]
-const fn alaw_sample(code: u8) -> i16 {
+pub(crate) const fn alaw_sample(code: u8) -> i16 {
     let code = (code ^ 0x55) as i32;
     let segment = (code >> 4) & 7;
     let step = ((code & 0x0f) << 4) + 8;

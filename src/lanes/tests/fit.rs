@@ -3,7 +3,8 @@
 use std::f64::consts::TAU;
 
 use lanes::Level;
-use lanes::dtmf::{COLUMNS, Fit, HOP, MAX_FITS, MAX_SAMPLES, ROWS, Signal, WINDOW, fit, fit_with};
+use lanes::dtmf::{COLUMNS, Fit, Fits, HOP, MAX_FITS, MAX_SAMPLES, ROWS, Signal, WINDOW, fit, fit_with};
+use lanes::g711;
 
 /// Numbers that look like chance, the same in every run.
 struct Chance(u64);
@@ -32,7 +33,9 @@ fn tone(length: usize, pair: usize, amplitude: f64, constant: f64) -> Vec<i16> {
 fn fits(level: Level, samples: &[i16]) -> Vec<Fit> {
     let mut signal = Signal::starting_with(&[]);
     signal.push_linear(samples);
-    fit_with(level, &signal, &mut [Fit::NONE; MAX_FITS]).to_vec()
+    let mut fits = Fits::new();
+    fit_with(level, &signal, &mut fits);
+    fits.as_slice().to_vec()
 }
 
 #[test]
@@ -146,5 +149,18 @@ fn what_does_not_fit_is_left_to_the_caller() {
     let mut signal = Signal::starting_with(&[1; 60]);
     assert_eq!(signal.push_ulaw(&[0x12; 1000]), MAX_SAMPLES - 60);
     assert_eq!(signal.push_alaw(&[0x12; 1000]), 0);
-    assert_eq!(fit(&signal, &mut [Fit::NONE; MAX_FITS]).len(), MAX_FITS);
+    let mut fits = Fits::new();
+    fit(&signal, &mut fits);
+    assert_eq!(fits.as_slice().len(), MAX_FITS);
+}
+
+#[test]
+fn codes_are_decoded_as_the_tables_say() {
+    let codes: Vec<u8> = (0..=255).collect();
+    let mut ulaw = Signal::starting_with(&[]);
+    ulaw.push_ulaw(&codes);
+    let mut alaw = Signal::starting_with(&[]);
+    alaw.push_alaw(&codes);
+    assert_eq!(ulaw.samples(), g711::ULAW.map(|sample| sample >> 2));
+    assert_eq!(alaw.samples(), g711::ALAW.map(|sample| sample >> 2));
 }

@@ -11,7 +11,7 @@
 //! | `capture.rs` | from windows to presses |
 //! | `masking.rs` | from windows to stretches that may hold a tone |
 
-use lanes::dtmf::{Fit, HOP, MAX_FITS, Signal, WINDOW};
+use lanes::dtmf::{Fits, HOP, MAX_FITS, Signal, WINDOW};
 use secret::Digit;
 use zeroize::Zeroize;
 
@@ -123,11 +123,11 @@ impl Held {
     }
 
     fn keep(&mut self, samples: &[i16]) {
-        self.len = 0;
-        for (place, sample) in self.samples.iter_mut().zip(samples) {
-            *place = *sample;
-            self.len += 1;
+        let count = samples.len().min(MOST_HELD);
+        if let (Some(places), Some(samples)) = (self.samples.get_mut(..count), samples.get(..count)) {
+            places.copy_from_slice(samples);
         }
+        self.len = count as u8;
     }
 }
 
@@ -180,8 +180,9 @@ impl Detector {
             Audio::Ulaw(codes) => signal.push_ulaw(codes),
             Audio::Alaw(codes) => signal.push_alaw(codes),
         };
-        let mut fits = [Fit::NONE; MAX_FITS];
-        let fits = lanes::dtmf::fit(&signal, &mut fits);
+        let mut fits = Fits::new();
+        lanes::dtmf::fit(&signal, &mut fits);
+        let fits = fits.as_slice();
         for fit in fits {
             let likeness = Likeness::of(fit);
             suspects.add(self.suspicion.weigh(&likeness, vigilance));

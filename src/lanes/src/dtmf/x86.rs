@@ -2,9 +2,10 @@
 //! references to whole arrays.
 
 use core::arch::x86_64::*;
+use core::mem::MaybeUninit;
 
 use super::portable::{Block, fit_by};
-use super::{BLOCKS, Fit, HOP, LANES, Lanes, MAX_FITS, Signal, Tables, energy};
+use super::{Fit, Fits, HOP, LANES, Lanes, Signal, Tables, energy};
 
 /// Numbers side by side.
 ///
@@ -59,8 +60,8 @@ fn two_samples(samples: &[i16; HOP], pair: usize) -> i32 {
 }
 
 #[target_feature(enable = "sse2")]
-pub(super) fn fit_sse2(tables: &Tables, signal: &Signal, windows: usize, fits: &mut [Fit; MAX_FITS]) {
-    fit_by(tables, signal, windows, fits, |tables, samples| correlate_sse2(tables, samples));
+pub(super) fn fit_sse2(tables: &Tables, signal: &Signal, fits: &mut Fits) {
+    fit_by(tables, signal, fits, |tables, samples| correlate_sse2(tables, samples));
 }
 
 #[inline]
@@ -82,8 +83,8 @@ fn correlate_sse2(tables: &Tables, samples: &[i16; HOP]) -> Block {
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn fit_avx2(tables: &Tables, signal: &Signal, windows: usize, fits: &mut [Fit; MAX_FITS]) {
-    fit_by(tables, signal, windows, fits, |tables, samples| correlate_avx2(tables, samples));
+pub(super) fn fit_avx2(tables: &Tables, signal: &Signal, fits: &mut Fits) {
+    fit_by(tables, signal, fits, |tables, samples| correlate_avx2(tables, samples));
 }
 
 #[inline]
@@ -105,31 +106,32 @@ fn correlate_avx2(tables: &Tables, samples: &[i16; HOP]) -> Block {
 macro_rules! avx512 {
     ($fit:ident, $features:literal, |$total:ident, $one:ident, $other:ident| $multiply:expr) => {
         #[target_feature(enable = $features)]
-        pub(super) fn $fit(tables: &Tables, signal: &Signal, windows: usize, fits: &mut [Fit; MAX_FITS]) {
+        pub(super) fn $fit(tables: &Tables, signal: &Signal, fits: &mut Fits) {
             let coefficients: [__m512i; HOP / 2] = as_is(&tables.pairs);
-            let mut waves = [_mm512_setzero_ps(); BLOCKS];
-            let mut sums = [(0i32, 0i32); BLOCKS];
             let ones = _mm512_set1_epi16(1);
-            let (samples, _) = signal.samples.as_chunks::<HOP>();
-            for ((wave, sums), samples) in waves.iter_mut().zip(&mut sums).zip(samples).take(windows + 3) {
-                let mut total = _mm512_setzero_si512();
+            let tables = Registers::new(tables);
+            let (blocks, _) = signal.samples().as_chunks::<HOP>();
+            let nothing = (_mm512_setzero_ps(), 0, 0);
+            let (mut first, mut second, mut third) = (nothing, nothing, nothing);
+            for (number, samples) in blocks.iter().enumerate() {
+                // Two sums, so that one need not wait for the other.
+                let mut totals = [_mm512_setzero_si512(); 2];
                 for (pair, coefficients) in coefficients.iter().enumerate() {
                     let two = _mm512_set1_epi32(two_samples(samples, pair));
-                    let ($total, $one, $other) = (total, two, *coefficients);
-                    total = $multiply;
+                    let ($total, $one, $other) = (totals[pair % 2], two, *coefficients);
+                    totals[pair % 2] = $multiply;
                 }
-                *wave = _mm512_cvtepi32_ps(total);
+                let wave = _mm512_cvtepi32_ps(_mm512_add_epi32(totals[0], totals[1]));
                 let mut whole = [0i16; 32];
                 whole[..HOP].copy_from_slice(samples);
                 let whole: __m512i = as_is(&whole);
                 let squares = _mm512_reduce_add_epi32(_mm512_madd_epi16(whole, whole));
                 let sum = _mm512_reduce_add_epi32(_mm512_madd_epi16(whole, ones));
-                *sums = (squares, sum);
-            }
-            let tables = Registers::new(tables);
-            let blocks = waves.array_windows::<4>().zip(sums.array_windows::<4>());
-            for (fit, (waves, sums)) in fits.iter_mut().zip(blocks).take(windows) {
-                combine_avx512(&tables, waves, sums, fit);
+                let fourth = (wave, squares, sum);
+                if number >= 3 {
+                    fits.push(combine_avx512(&tables, [first, second, third, fourth]));
+                }
+                (first, second, third) = (second, third, fourth);
             }
         }
     };
@@ -179,12 +181,12 @@ impl Registers {
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-fn combine_avx512(tables: &Registers, waves: &[__m512; 4], sums: &[(i32, i32); 4], fit: &mut Fit) {
+fn combine_avx512(tables: &Registers, blocks: [(__m512, i32, i32); 4]) -> Fit {
     /// The halves, changed over.
     const OVER: i32 = 0b01_00_11_10;
-    let [first, second, third, fourth] = *waves;
-    let squares = sums.iter().map(|(squares, _)| i64::from(*squares)).sum();
-    let sum: i64 = sums.iter().map(|(_, sum)| i64::from(*sum)).sum();
+    let [first, second, third, fourth] = blocks.map(|(waves, _, _)| waves);
+    let squares = blocks.iter().map(|(_, squares, _)| i64::from(*squares)).sum();
+    let sum: i64 = blocks.iter().map(|(_, _, sum)| i64::from(*sum)).sum();
     let difference = _mm512_sub_ps(first, fourth);
     let outer = _mm512_add_ps(
         _mm512_mul_ps(_mm512_add_ps(first, fourth), tables.outer_straight),
@@ -213,10 +215,28 @@ fn combine_avx512(tables: &Registers, waves: &[__m512; 4], sums: &[(i32, i32); 4
     );
     let best = _mm512_reduce_max_ps(explained);
     let is_best = _mm512_cmpeq_ps_mask(explained, _mm512_set1_ps(best));
-    *fit = Fit {
+    Fit {
         projections: Lanes(as_is::<_, [f32; LANES]>(&projections)),
         energy: energy(squares, sum),
         explained: best,
         pair: (is_best.trailing_zeros() & 15) as u8,
-    };
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+pub(super) fn decode_avx512(codes: &[u8], samples: &mut [MaybeUninit<i16>], of: impl Fn(u8) -> i16) {
+    decode(codes, samples, of);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn decode_avx2(codes: &[u8], samples: &mut [MaybeUninit<i16>], of: impl Fn(u8) -> i16) {
+    decode(codes, samples, of);
+}
+
+/// The compiler makes vectors of it where lanes can be shifted by different amounts.
+#[inline(always)]
+fn decode(codes: &[u8], samples: &mut [MaybeUninit<i16>], of: impl Fn(u8) -> i16) {
+    for (sample, code) in samples.iter_mut().zip(codes) {
+        sample.write(of(*code));
+    }
 }
