@@ -3,6 +3,7 @@
 use keyhush_tests::seed::Seed;
 use mask::tones::{Audio, Detector, Vigilance};
 
+use crate::attacker;
 use crate::audio::{Codec, Sound, add_key, add_noise, coded, part, root_mean_square};
 use crate::corpus::{Recording, speech};
 
@@ -17,6 +18,8 @@ struct Condition {
     speech: Option<f64>,
     vigilance: Vigilance,
     must: bool,
+    /// The attacker must name the keys that are not masked.
+    is_control: bool,
 }
 
 fn conditions() -> Vec<Condition> {
@@ -28,13 +31,14 @@ fn conditions() -> Vec<Condition> {
         speech: None,
         vigilance: Vigilance::Ordinary,
         must: true,
+        is_control: false,
     };
     let mut add = |name: &'static str, change: &dyn Fn(&mut Condition)| {
         let mut condition = Condition { name, ..plain };
         change(&mut condition);
         conditions.push(condition);
     };
-    add("clean", &|_| {});
+    add("clean", &|one| one.is_control = true);
     for (name, noise) in [
         ("noise 30 dB below", 30.0),
         ("noise 20 dB below", 20.0),
@@ -116,10 +120,14 @@ fn no_sample_of_a_tone_leaves() {
     let tries = if std::env::var_os("KEYHUSH_LONG").is_some() { 20_000 } else { 2_000 };
     let behind = Behind::new();
     let mut faults = Vec::new();
-    println!("| {:28} | tones | samples | left | tones that left a piece |", "condition");
+    println!(
+        "| {:28} | tones  | samples   | left     | tones that left a piece | named % | unmasked % |",
+        "condition"
+    );
     for (number, condition) in conditions().iter().enumerate() {
         let mut seed = Seed::new(0x1eaf + number as u64);
         let (mut sounded, mut left, mut pieces, mut longest) = (0, 0, 0, 0);
+        let (mut attacked, mut named, mut named_unmasked) = (0usize, 0usize, 0usize);
         if condition.speech.is_some() && behind.is_none() {
             println!("| {:28} | skipped: no corpus", condition.name);
             continue;
@@ -129,7 +137,8 @@ fn no_sample_of_a_tone_leaves() {
             sound.length = 320 + seed.below(640) as usize;
             let start = 800 + seed.below(160) as usize;
             let mut signal = vec![0.0; start + sound.length + 800];
-            add_key(&mut signal, start, seed.below(16) as usize, &sound, &mut seed);
+            let key = seed.below(16) as usize;
+            add_key(&mut signal, start, key, &sound, &mut seed);
             let weaker = sound.level - sound.twist.abs();
             let power = root_mean_square(sound.level).powi(2) + root_mean_square(weaker).powi(2);
             if let Some(below) = condition.noise {
@@ -144,14 +153,39 @@ fn no_sample_of_a_tone_leaves() {
                     .for_each(|(sample, speech)| *sample += gain * speech);
             }
             let codec = if turn % 2 == 0 { Codec::Ulaw } else { Codec::Alaw };
-            let leaves = leaves(&coded(&signal, codec), condition.vigilance);
+            let coded = coded(&signal, codec);
+            let leaves = leaves(&coded, condition.vigilance);
             let here = leaves[start..start + sound.length].iter().filter(|leaves| **leaves).count();
+            if turn % 8 == 0 {
+                let replaced: Vec<f64> = (start..start + 480)
+                    .map(|at| if leaves.get(at) == Some(&true) { f64::from(coded[at]) } else { 0.0 })
+                    .collect();
+                let unmasked: Vec<f64> =
+                    coded[start..start + 480].iter().map(|sample| f64::from(*sample)).collect();
+                named += usize::from(attacker::name(&replaced) == key);
+                named_unmasked += usize::from(attacker::name(&unmasked[..sound.length.min(480)]) == key);
+                attacked += 1;
+            }
             sounded += sound.length;
             left += here;
             pieces += usize::from(here > 0);
             longest = longest.max(here);
         }
-        println!("| {:28} | {tries} | {sounded} | {left} | {pieces} (most {longest}) |", condition.name);
+        let percent = |count: usize| 100.0 * count as f64 / attacked as f64;
+        println!(
+            "| {:28} | {tries:6} | {sounded:9} | {left:8} | {pieces:5} (most {longest:3}) | {:6.2} | {:6.2} |",
+            condition.name,
+            percent(named),
+            percent(named_unmasked)
+        );
+        // One in sixteen is chance; so is three and a half times the spread of as many guesses.
+        let chance = attacked as f64 / 16.0;
+        if condition.must && named as f64 > chance + 3.5 * chance.sqrt() {
+            faults.push(condition.name);
+        }
+        if condition.is_control && percent(named_unmasked) < 99.0 {
+            faults.push("the control");
+        }
         if condition.must && left > 0 {
             faults.push(condition.name);
         }

@@ -185,6 +185,13 @@ impl Detector {
         let fits = fits.as_slice();
         for fit in fits {
             let likeness = Likeness::of(fit);
+            if likeness.is_none() && self.capture.is_idle() {
+                // Nearly always.
+                suspects.add(false);
+                self.suspicion.rest();
+                self.position += HOP as u64;
+                continue;
+            }
             suspects.add(self.suspicion.weigh(&likeness, vigilance));
             self.capture.take(self.position, &likeness, heard);
             self.position += HOP as u64;

@@ -23,7 +23,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!([i16; 2], [i16; 32], [i32; LANES], i32, [f32; LANES], Lanes<[i16; 2]>, [Lanes<[i16; 2]>; HOP / 2]);
+numbers!([i16; 2], [i32; LANES], i32, [f32; LANES], Lanes<[i16; 2]>, [Lanes<[i16; 2]>; HOP / 2]);
 numbers!(
     Lanes<f32>,
     [__m128i; 4],
@@ -122,11 +122,11 @@ macro_rules! avx512 {
                     totals[pair % 2] = $multiply;
                 }
                 let wave = _mm512_cvtepi32_ps(_mm512_add_epi32(totals[0], totals[1]));
-                let mut whole = [0i16; 32];
-                whole[..HOP].copy_from_slice(samples);
-                let whole: __m512i = as_is(&whole);
-                let squares = _mm512_reduce_add_epi32(_mm512_madd_epi16(whole, whole));
-                let sum = _mm512_reduce_add_epi32(_mm512_madd_epi16(whole, ones));
+                const BLOCK: __mmask32 = (1 << HOP) - 1;
+                // SAFETY: the mask has the load touch as many samples as `samples` has, and make zeros of the rest.
+                let whole = unsafe { _mm512_maskz_loadu_epi16(BLOCK, samples.as_ptr()) };
+                let (squares, sum) =
+                    sums_avx512(_mm512_madd_epi16(whole, whole), _mm512_madd_epi16(whole, ones));
                 let fourth = (wave, squares, sum);
                 if number >= 3 {
                     fits.push(combine_avx512(&tables, [first, second, third, fourth]));
@@ -137,12 +137,23 @@ macro_rules! avx512 {
     };
 }
 
-avx512!(fit_avx512, "avx512f,avx512bw,avx512vl,avx512dq", |total, one, other| {
+avx512!(fit_avx512, "avx512f,avx512bw,avx512vl,avx512dq,avx2", |total, one, other| {
     _mm512_add_epi32(total, _mm512_madd_epi16(one, other))
 });
-avx512!(fit_avx512vnni, "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni", |total, one, other| {
+avx512!(fit_avx512vnni, "avx512f,avx512bw,avx512vl,avx512dq,avx2,avx512vnni", |total, one, other| {
     _mm512_dpwssd_epi32(total, one, other)
 });
+
+/// The sums of the lanes of both.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
+fn sums_avx512(one: __m512i, other: __m512i) -> (i32, i32) {
+    let half = |whole| _mm256_add_epi32(_mm512_castsi512_si256(whole), _mm512_extracti64x4_epi64::<1>(whole));
+    let quarters = _mm256_hadd_epi32(half(one), half(other));
+    let eighths = _mm_add_epi32(_mm256_castsi256_si128(quarters), _mm256_extracti128_si256::<1>(quarters));
+    let both = _mm_cvtsi128_si64(_mm_hadd_epi32(eighths, eighths));
+    (both as i32, (both >> 32) as i32)
+}
 
 /// The tables of the second half of the work.
 struct Registers {
@@ -161,7 +172,7 @@ struct Registers {
 
 impl Registers {
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
     fn new(tables: &Tables) -> Self {
         Registers {
             outer_straight: as_is(&tables.outer_straight),
@@ -180,7 +191,7 @@ impl Registers {
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
 fn combine_avx512(tables: &Registers, blocks: [(__m512, i32, i32); 4]) -> Fit {
     /// The halves, changed over.
     const OVER: i32 = 0b01_00_11_10;
@@ -223,7 +234,7 @@ fn combine_avx512(tables: &Registers, blocks: [(__m512, i32, i32); 4]) -> Fit {
     }
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
 pub(super) fn decode_avx512(codes: &[u8], samples: &mut [MaybeUninit<i16>], of: impl Fn(u8) -> i16) {
     decode(codes, samples, of);
 }

@@ -61,14 +61,13 @@ impl Drop for Capture {
 }
 
 impl Capture {
+    /// Whether no key is thought to be down.
     #[inline]
-    pub(super) fn take(&mut self, position: u64, window: &Likeness, heard: &mut dyn FnMut(Heard)) {
-        if !window.is_none() || self.run.windows > 0 {
-            self.follow(position, window, heard);
-        }
+    pub(super) fn is_idle(&self) -> bool {
+        self.run.windows == 0
     }
 
-    fn follow(&mut self, position: u64, key: &Likeness, heard: &mut dyn FnMut(Heard)) {
+    pub(super) fn take(&mut self, position: u64, key: &Likeness, heard: &mut dyn FnMut(Heard)) {
         if !key.is_within(&CAPTURE) {
             return self.miss(heard);
         }

@@ -33,6 +33,15 @@ impl Suspicion {
         is_suspect
     }
 
+    /// The window is nothing at all.
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        self.clean = self.clean.saturating_add(1).min(EASE);
+        if !self.last.is_none() {
+            self.last = Likeness::default();
+        }
+    }
+
     fn is_like_before(&self, now: &Likeness, limits: &MaskingLimits) -> bool {
         let window = if self.clean < EASE { &limits.again } else { &limits.window };
         if self.last.is_none() || now.pair != self.last.pair {
