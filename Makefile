@@ -14,6 +14,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
 LIVE_PACKAGES := baresip-core ethtool iproute2 sip-tester tshark util-linux
 BENCH_PACKAGES := dpdk-dev
+# Other people's receivers, which the tests set ours beside.
+PEER_PACKAGES := libspandsp-dev
 
 .PHONY: help
 help: ## Say what there is to make
@@ -25,7 +27,7 @@ demo: rust build-packages live-packages ## Let two telephones call each other th
 	@$(TARGET)/release/demo
 
 .PHONY: test
-test: rust build-packages live-packages ## Run every test
+test: rust build-packages live-packages peer-packages ## Run every test
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features $(HOOKS) -- -D warnings
 	cargo clippy --locked -p keyhush-tests --test live -- -D warnings
@@ -75,6 +77,10 @@ build-packages: rust
 .PHONY: live-packages
 live-packages: rust
 	@tests/install-packages $(LIVE_PACKAGES)
+
+.PHONY: peer-packages
+peer-packages: rust
+	@tests/install-packages $(PEER_PACKAGES)
 
 .PHONY: rust
 rust:

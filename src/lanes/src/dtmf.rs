@@ -364,5 +364,5 @@ impl Tables {
 /// The energy of a window less that of its mean, from the sums of its blocks: exact until it is rounded.
 #[inline(always)]
 fn energy(squares: i64, sum: i64) -> f32 {
-    (WINDOW as i64 * squares - sum * sum) as f32 / WINDOW as f32
+    (WINDOW as i64 * squares - sum * sum) as f32 * (1.0 / WINDOW as f32)
 }

@@ -10,6 +10,7 @@
 //! | `window.rs` | one window against the limits |
 //! | `capture.rs` | from windows to presses |
 //! | `masking.rs` | from windows to stretches that may hold a tone |
+//! | `wideband.rs` | from 16 kHz to 8 kHz |
 
 use lanes::dtmf::{Fits, HOP, MAX_FITS, Signal, WINDOW};
 use secret::Digit;
@@ -18,12 +19,14 @@ use zeroize::Zeroize;
 mod capture;
 mod limits;
 mod masking;
+mod wideband;
 mod window;
 
 use capture::Capture;
 pub use limits::Vigilance;
 pub use masking::Suspects;
 use masking::Suspicion;
+pub use wideband::Halver;
 use window::Likeness;
 
 /// Samples that wait for a window: less than a whole one.
