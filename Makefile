@@ -14,6 +14,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
 LIVE_PACKAGES := baresip-core ethtool iproute2 sip-tester tshark util-linux
 BENCH_PACKAGES := dpdk-dev
+# Other people's receivers, which the tests set ours beside.
+PEER_PACKAGES := libspandsp-dev
 
 # What cargo starts ends with cargo, however that ends.
 BOUND := cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
@@ -38,7 +40,7 @@ demo: rust build-packages live-packages ## Let two telephones call each other th
 	@$(TARGET)/debug/demo
 
 .PHONY: test
-test: live-packages lint ## Run every test
+test: live-packages peer-packages lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
 	cargo build $(ALL) --bins
@@ -80,6 +82,10 @@ build-packages: rust
 .PHONY: live-packages
 live-packages: rust
 	@tests/install-packages $(LIVE_PACKAGES)
+
+.PHONY: peer-packages
+peer-packages: rust
+	@tests/install-packages $(PEER_PACKAGES)
 
 .PHONY: rust
 rust:

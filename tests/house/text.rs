@@ -29,6 +29,7 @@ const UNSAFE_MAY_BE_IN: &[&str] = &[
     "src/lanes/",
     "src/secret/src/locked.rs",
     "perf/",
+    "tests/tones/spandsp.rs",
     "tests/property/allocator.rs",
 ];
 

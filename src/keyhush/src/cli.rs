@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Take a capture through the pipeline; needs no privileges and no device.
     #[command(after_help = EXIT_CODES)]
     Replay(ReplayArgs),
+    /// Print the keys that are heard as tones in a recording; they may be a card number.
+    #[command(after_help = EXIT_CODES)]
+    Detect(DetectArgs),
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +155,13 @@ pub(crate) struct ReplayArgs {
     #[cfg(feature = "reveal-digits")]
     #[arg(long)]
     pub(crate) reveal_digits: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetectArgs {
+    /// The recording: WAV, linear, of 8 kHz or more.
+    #[arg(value_name = "FILE")]
+    pub(crate) input: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -2,5 +2,6 @@
 
 pub(crate) mod check;
 pub(crate) mod console;
+pub(crate) mod detect;
 pub(crate) mod replay;
 pub(crate) mod run;

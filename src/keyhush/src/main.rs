@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "test-hooks")]
         Command::Hook(given) => commands::console::hook(&given),
         Command::Replay(given) => commands::replay::run(&given),
+        Command::Detect(given) => commands::detect::run(&given),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

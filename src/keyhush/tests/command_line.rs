@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 mod command_line {
     mod check;
     mod console;
+    mod detect;
     mod replay;
 }
 

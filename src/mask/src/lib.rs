@@ -6,6 +6,7 @@
 //! | `carries` | what a payload carries: event blocks, plainly or redundantly, or audio |
 //! | `events` | tells key presses from packets: retransmissions, segments, reordering (RFC 4733) |
 //! | [`silence`] | what a codec sends when nobody speaks (fail closed) |
+//! | [`tones`] | keys as tones in audio: which were pressed, and what may be one |
 //! | [`sip`] | the keys in SIP bodies: INFO and KPML |
 //!
 //! Nothing here allocates, has a clock or keeps a digit longer than it must. What leaves never depends on the digit, and
@@ -17,6 +18,7 @@ mod events;
 pub mod silence;
 pub mod sip;
 pub mod stream;
+pub mod tones;
 
 use core::fmt;
 

@@ -1,0 +1,13 @@
+//! Keys as tones: what is heard of them, side by side with other receivers, and what of them would leave.
+#![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
+
+mod attacker;
+mod audio;
+mod corpus;
+mod leaks;
+mod q24;
+mod receivers;
+#[cfg(spandsp)]
+mod spandsp;
+mod speed;
+mod talk_off;
