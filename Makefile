@@ -37,7 +37,7 @@ help: ## Say what there is to make
 .PHONY: demo
 demo: rust build-packages live-packages ## Let two telephones call each other through Keyhush and key a card number
 	cargo build --locked -p keyhush -p keyhush-tests --bin keyhush --bin demo
-	@$(TARGET)/debug/demo
+	@setpriv --pdeathsig KILL $(TARGET)/debug/demo
 
 .PHONY: test
 test: live-packages peer-packages lint ## Run every test

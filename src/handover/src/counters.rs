@@ -40,6 +40,14 @@ counters! {
     TxCustomer = "tx_customer",
     /// Frames dropped because the transmit queue stayed full.
     TxFull = "drop_tx_full",
+    /// Frames that a device lost because its receive queue was full.
+    PortMissed = "port_missed",
+    /// Frames that a device lost because no packet buffer was free.
+    PortNoBuffer = "port_no_buffer",
+    /// Frames that a device received damaged.
+    PortRxErrors = "port_rx_errors",
+    /// Frames that a device could not send.
+    PortTxErrors = "port_tx_errors",
 
     /// Passed: not IP, or IP that carries neither UDP nor a fragment.
     PassNotUdp = "pass_not_udp",

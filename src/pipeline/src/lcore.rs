@@ -91,11 +91,10 @@ impl Lcore {
         self.link.beat();
     }
 
-    /// After a panic in [`Lcore::process`]: from now on flows in SecureMode are silent and all else passes, until
+    /// After a panic, here or in signalling: from now on flows in SecureMode are silent and all else passes, until
     /// no flow is secured any more.
     pub fn fail_closed(&mut self) {
         self.faulted = true;
-        self.counters.count(Counter::LcorePanics);
     }
 
     /// How many flows it follows.

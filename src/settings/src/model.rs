@@ -49,7 +49,7 @@ pub struct EalSettings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Wire {
-    /// Its name in messages and metrics, unique.
+    /// Its name in messages, unique.
     pub name: String,
     /// The port towards the trunk.
     pub carrier: Device,

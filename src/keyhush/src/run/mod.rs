@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `alarms.rs` | who watches the signalling lcore, and says alarms |
 //! | `ports.rs` | devices → started ports and their queues |
 //! | `edge.rs` | what an lcore sends through |
 //! | `poll.rs` | the loop of an lcore |
@@ -10,6 +11,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "an edge: lcores and the supervisor wait in real time")]
 
+mod alarms;
 mod edge;
 mod hooks;
 mod link;
@@ -33,6 +35,7 @@ use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
 use secret::Pad;
 use settings::{Idle, Settings};
 
+use alarms::{Alarms, Watched};
 use edge::{Edge, Relayed, Rings, Way};
 use hooks::Hooks;
 use poll::{LcoreWork, Polled, SignallingWork};
@@ -117,17 +120,20 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     }
     let arguments = settings.eal_arguments();
     let eal = Eal::init(arguments.get(1..).unwrap_or_default())?;
-    let mut wires = Wires::start(&eal, settings)?;
     let shared = share(settings, &eal, stop).map_err(system("memory for digits on their way"))?;
     let counters: Vec<Counters> = settings.lcores.iter().map(|_| Counters::default()).collect();
-    let console = console(settings, &shared, &counters, wires.counters())?;
+    let own = Counters::default();
+    // The console first: where another Keyhush answers on its socket, no port is started.
+    let console = console(settings, &shared, &counters, &own)?;
+    let mut wires = Wires::start(&eal, settings, own.clone())?;
     let mut at_work = Vec::new();
     for (number, own) in counters.iter().enumerate() {
         let work = assemble(settings, number, &shared, own, &mut wires);
         at_work.push(eal.launch(LcoreId(number as u32), move || work.run())?);
     }
     eprintln!("keyhush: running, {} wires on {} lcores", settings.wires.len(), settings.lcores.len());
-    supervise(&shared, &mut wires);
+    let all: Vec<Counters> = counters.iter().chain([&own]).cloned().collect();
+    supervise(settings, &shared, &own, Alarms::new(all), &mut wires);
     // Each gives its queues back, so that the ports stop before EAL ends.
     at_work.into_iter().for_each(finish);
     console.stop();
@@ -169,7 +175,7 @@ fn console(
     settings: &Settings,
     shared: &Shared,
     lcores: &[Counters],
-    links: &Counters,
+    own: &Counters,
 ) -> Result<Control, RunError> {
     let clock = shared.clock;
     control::start(control::Config {
@@ -178,7 +184,7 @@ fn console(
         answers: shared.rings.answers.clone(),
         presses: shared.rings.presses.clone(),
         pad: shared.pad.clone(),
-        counters: lcores.iter().chain([links]).cloned().collect(),
+        counters: lcores.iter().chain([own]).cloned().collect(),
         gauges: vec![
             Gauge::new("ring_sip", &shared.rings.sip),
             Gauge::new("ring_fragments", &shared.rings.fragments),
@@ -231,6 +237,7 @@ fn assemble(
         polled,
         signalling,
         edge: Edge::new(ways, shared.relays[number].clone(), shared.rings.clone(), counters.clone()),
+        counters: counters.clone(),
         sleep: match settings.idle {
             Idle::Poll => None,
             Idle::Backoff { sleep } => Some(sleep),
@@ -275,10 +282,18 @@ fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Sign
     Signalling::new(limits, calls, mask_key, shared.links.clone(), counters.clone(), shared.pad.clone())
 }
 
-/// Waits for the end; meanwhile carries links.
-fn supervise(shared: &Shared, wires: &mut Wires) {
+/// Waits for the end; meanwhile watches the signalling lcore, ports and links, and says every alarm once.
+fn supervise(settings: &Settings, shared: &Shared, own: &Counters, mut alarms: Alarms, wires: &mut Wires) {
+    // The signalling lcore watches the others; nobody but us watches it.
+    let signalling = settings.lcores.iter().position(|lcore| lcore.signalling).unwrap_or(0);
+    let mut watched = Watched::new(shared.links[signalling].clone());
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(SUPERVISION);
+        watched.look(own);
         wires.carry_links(Instant::from_nanos(shared.clock.now_nanos()));
+        wires.count_losses();
+        for alarm in alarms.risen() {
+            eprintln!("keyhush: ALARM {}: {}", alarm.name(), alarm.help());
+        }
     }
 }

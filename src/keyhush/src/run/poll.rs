@@ -40,6 +40,7 @@ pub(super) struct LcoreWork {
     pub(super) polled: Vec<Polled>,
     pub(super) signalling: Option<SignallingWork>,
     pub(super) edge: Edge,
+    pub(super) counters: Counters,
     /// The longest sleep when idle; `None` polls on.
     pub(super) sleep: Option<Duration>,
     pub(super) clock: Clock,
@@ -98,6 +99,7 @@ impl LcoreWork {
                 if outcome.is_err() {
                     // The frames of this burst that were not yet judged are lost; no other is.
                     burst.clear();
+                    self.counters.count(Counter::LcorePanics);
                     self.lcore.fail_closed();
                 }
             }

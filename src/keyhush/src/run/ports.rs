@@ -18,6 +18,8 @@ struct StartedWire {
     queues: Vec<WireQueues>,
     /// `None` where links are not carried.
     link: Option<CarriedLink>,
+    /// What each port's device had lost when last asked.
+    losses: [[u64; 4]; 2],
 }
 
 /// All wires.
@@ -28,7 +30,7 @@ pub(super) struct Wires {
 
 impl Wires {
     /// Makes the packet pool and starts every port.
-    pub(super) fn start(eal: &Eal, settings: &Settings) -> Result<Wires, NicError> {
+    pub(super) fn start(eal: &Eal, settings: &Settings, counters: Counters) -> Result<Wires, NicError> {
         let socket = eal.lcores().first().map_or(0, |lcore| lcore.socket);
         let own = &settings.pool;
         let pool = Pool::new(eal, "keyhush", own.mbufs, own.cache, own.data_room, socket)?;
@@ -49,9 +51,15 @@ impl Wires {
                 .map(|(carrier, customer)| WireQueues { carrier, customer })
                 .collect();
             let link = wire.carry_link.then(|| CarriedLink::new(Instant::ZERO));
-            wires.push(StartedWire { name: wire.name.clone(), ports: [carrier, customer], queues, link });
+            wires.push(StartedWire {
+                name: wire.name.clone(),
+                ports: [carrier, customer],
+                queues,
+                link,
+                losses: [[0; 4]; 2],
+            });
         }
-        Ok(Wires { wires, counters: Counters::default() })
+        Ok(Wires { wires, counters })
     }
 
     /// The next lcore's queues of a wire.
@@ -59,9 +67,25 @@ impl Wires {
         self.wires.get_mut(wire)?.queues.pop()
     }
 
-    /// What links have been carried.
-    pub(super) fn counters(&self) -> &Counters {
-        &self.counters
+    /// Counts what the devices say they have lost since they were last asked.
+    pub(super) fn count_losses(&mut self) {
+        for wire in &mut self.wires {
+            for (port, last) in wire.ports.iter().zip(&mut wire.losses) {
+                let Ok(stats) = port.stats() else { continue };
+                let now = [stats.imissed, stats.rx_nombuf, stats.ierrors, stats.oerrors];
+                let counters = [
+                    Counter::PortMissed,
+                    Counter::PortNoBuffer,
+                    Counter::PortRxErrors,
+                    Counter::PortTxErrors,
+                ];
+                for ((counter, now), last) in counters.into_iter().zip(now).zip(last.iter_mut()) {
+                    // A device that was reset counts from zero.
+                    self.counters.add(counter, now.saturating_sub(*last));
+                    *last = now;
+                }
+            }
+        }
     }
 
     /// Looks at every wire's links and takes a port down, or up again, after its peer.
