@@ -26,7 +26,7 @@ pub(super) fn read_wires(document: &mut Document<'_>, root: &Section<'_, '_>) ->
                         section.path("name"),
                         format!("\"{}\"", name.escape_debug()),
                         "1 to 32 letters, digits, dots, hyphens and underscores",
-                        "shorten it to such a name: it stands in messages",
+                        "shorten it to such a name: it is a label in messages",
                     );
                 }
                 name.to_owned()
