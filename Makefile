@@ -18,7 +18,7 @@ BENCH_PACKAGES := dpdk-dev
 PEER_PACKAGES := libspandsp-dev
 
 # What cargo starts ends with cargo, however that ends.
-BOUND := cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
+BOUND := setpriv --pdeathsig TERM cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
 
 # The whole workspace, and in it a binary that tests may make fail.
 ALL := --locked --workspace --features keyhush/test-hooks
