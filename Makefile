@@ -17,7 +17,7 @@ BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
 PEER_PACKAGES := libspandsp-dev
 
-# What cargo starts ends with cargo, however that ends.
+# Cargo ends with its recipe, and what cargo starts with cargo, however that comes about.
 BOUND := setpriv --pdeathsig TERM cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
 
 # The whole workspace, and in it a binary that tests may make fail.

@@ -37,7 +37,7 @@ pub struct Voice {
     pub sent: usize,
     /// How many of these were captured beside the telephone that they were for.
     pub arrived: usize,
-    /// How many of these are not bit for bit what was sent, telephone-events aside.
+    /// How many of these are not bit for bit what was sent, the telephone-events of SecureMode aside.
     pub altered: usize,
 }
 
@@ -69,6 +69,9 @@ pub struct Seen {
 /// What the caller keys after SecureMode, to the menu of whom the agent passes the call on to.
 pub const MENU: &str = "2*0";
 
+/// After the last key of a round, so that also on a busy machine none of its packets falls into the next.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Lets the call happen over `keyhush`. `tell` hears what is going on.
 ///
 /// # Errors
@@ -85,11 +88,13 @@ pub fn run(keyhush: &mut Keyhush, caller: &Host, agent: &Host, tell: &mut dyn Fn
     thread::sleep(Duration::from_secs(1));
     tell("The caller keys a card number.");
     callers_phone.key(CARD)?;
+    thread::sleep(PAUSE);
 
     keyhush.secure(&call_id, true)?;
     let on = now();
     tell("SecureMode is on. The caller keys the card number again.");
     callers_phone.key(CARD)?;
+    thread::sleep(PAUSE);
     let presses = keyhush.presses(&call_id)?;
 
     keyhush.secure(&call_id, false)?;
