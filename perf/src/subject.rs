@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use handover::{
     Answer, CallHandle, Counters, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats, Instant,
-    LcoreLink, MaskKey, NumberedUpdate, Press, Side, VlanStack, WireId,
+    LcoreLink, MaskKey, NumberedUpdate, Press, Rules, Side, VlanStack, WireId,
 };
 use nic::{Burst, Clock, Eal, Lcore as EalLcore, Mbuf, Pool, PortConfig, RxQueue, TxQueue};
 use pipeline::{Arrival, Lcore, LcoreLimits, Outputs, Report};
@@ -213,7 +213,7 @@ impl Stage for Forwarder {
 
 /// The pipeline as an lcore of the appliance runs it.
 struct Followed {
-    lcore: Lcore,
+    lcore: Lcore<Mbuf>,
 }
 
 impl Stage for Followed {
@@ -224,6 +224,7 @@ impl Stage for Followed {
             *received += queue.receive(burst) as u64;
             self.lcore.process(now, WireId(0), side, burst.drain(), edge);
         }
+        self.lcore.serve(now, edge);
         edge.flush();
     }
 }
@@ -249,6 +250,7 @@ fn followed(calls: u16, carrier_to_customer: FlowMode) -> Result<Followed, Failu
             call: CallHandle { slot: call.into(), generation: 0 },
             mode: if from == Side::Carrier { carrier_to_customer } else { FlowMode::Pass },
             formats: known,
+            rules: Rules::default(),
             encrypted: false,
             reverse: FlowMode::Pass,
             learn: from == Side::Customer,

@@ -9,6 +9,7 @@ use keyhush_tests::leg::{CARRIER, Leg};
 use keyhush_tests::played::{play, play_capture};
 use keyhush_tests::rtp::KeyPlan;
 use keyhush_tests::scene::{Carries, Kind, Scene};
+use keyhush_tests::seen::Seen;
 use replay::capture::Writer;
 
 const SECURE: SecureDefault = SecureDefault::Always(MaskKey::Pound);
@@ -53,9 +54,11 @@ fn messages_leave_at_the_time_at_which_they_came_when_the_lcore_answers_at_once(
     let played = play(&sent, SECURE);
     assert!(played.report.counter(Counter::SipHeld) > 0, "messages that change flows are held");
     assert_eq!(played.report.counter(Counter::SipHoldExpired), 0);
-    for (left, sent) in played.left.iter().zip(&sent) {
-        assert_eq!((left.time, &left.bytes), (sent.time, &sent.frame));
-    }
+    let is_message = |frame: &[u8]| Seen::of(frame).is_some_and(|seen| seen.destination.port() == 5060);
+    let left = played.left.iter().filter(|left| is_message(&left.bytes));
+    let sent = sent.iter().filter(|sent| is_message(&sent.frame));
+    assert!(sent.clone().count() > 3);
+    assert!(left.map(|left| (left.time, &left.bytes)).eq(sent.map(|sent| (sent.time, &sent.frame))));
 }
 
 #[test]

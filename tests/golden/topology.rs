@@ -66,15 +66,9 @@ fn a_fragmented_reinvite_moves_the_media() {
         let carrier = if ipv6 { "2001:db8:c::/48" } else { keyhush_tests::leg::CARRIER };
         let played = keyhush_tests::played::play_from(&sent, carrier, SECURE);
         assert!(played.report.counter(Counter::Reassembled) >= 2, "the INVITE and its answer are read");
-        assert_eq!(played.unchanged(&sent) + masked_frames(&sent), sent.len());
         played.assert_only_keys_changed(&sent, MaskKey::Pound);
         assert_keys(&played, b"4929");
     }
-}
-
-fn masked_frames(sent: &[keyhush_tests::scene::Sent]) -> usize {
-    use keyhush_tests::scene::Carries;
-    sent.iter().filter(|sent| matches!(sent.carries, Carries::Keys { .. })).count()
 }
 
 /// Keys by SIP in fragments: they are masked where they are, or do not leave at all.

@@ -1,6 +1,7 @@
 //! Payload types that mean something else than they say.
 
 use calls::SecureDefault;
+use handover::{Counter, MaskKey};
 use keyhush_tests::leg::Leg;
 use keyhush_tests::played::play;
 use keyhush_tests::scene::Scene;
@@ -68,7 +69,7 @@ fn a_sender_that_uses_its_own_number_which_is_a_codec_to_the_other() {
 }
 
 /// The same the other way round: the number that one side gave to events carries the other's audio. It is not the
-/// length of an event, so it must not be spoilt.
+/// length of an event, so it is none; but nobody said which codec it is, so it cannot be listened to.
 #[test]
 fn audio_of_a_sender_that_uses_its_own_number_which_is_events_to_the_other() {
     let mut scene = Scene::default();
@@ -79,8 +80,11 @@ fn audio_of_a_sender_that_uses_its_own_number_which_is_events_to_the_other() {
     leg.talk(&mut scene, 400);
     let sent = scene.in_order();
     let played = play(&sent, SECURE);
-    assert_eq!(played.unchanged(&sent), sent.len());
     assert!(played.presses.is_empty());
+    assert!(played.report.counter(Counter::DropSecuredUnmaskable) > 0, "its tones could not be masked");
+    played.assert_only_keys_changed(&sent, MaskKey::Pound);
+    let played = play(&sent, SecureDefault::Never);
+    assert_eq!(played.unchanged(&sent), sent.len());
 }
 
 /// Events as no session description promised them: gateways that were told a number by hand (Cisco's 97, 100 and 121),

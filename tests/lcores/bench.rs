@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use calls::{Calls, SecureDefault};
 use handover::{
-    Answer, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Side, WireId,
+    Answer, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, Side, WireId,
 };
 use keyhush_tests::played;
 use keyhush_tests::scene::Sent;
@@ -52,7 +52,7 @@ impl Outputs<Vec<u8>> for Taken {
 }
 
 pub(crate) struct Bench {
-    pub(crate) lcores: Vec<Lcore>,
+    pub(crate) lcores: Vec<Lcore<Vec<u8>>>,
     pub(crate) signalling: Signalling<Vec<u8>>,
     pub(crate) taken: Taken,
     pub(crate) now: Instant,
@@ -82,7 +82,15 @@ impl Bench {
                 .zip(&counters)
                 .map(|(link, counters)| Lcore::new(own, link.clone(), counters.clone(), pad.clone(), 3))
                 .collect(),
-            signalling: Signalling::new(limits, table, MaskKey::Pound, links, counters[lcores].clone(), pad),
+            signalling: Signalling::new(
+                limits,
+                table,
+                MaskKey::Pound,
+                Rules::default().with_field_open(true),
+                links,
+                counters[lcores].clone(),
+                pad,
+            ),
             taken: Taken::default(),
             now: Instant::ZERO,
             stalled: vec![false; lcores],
@@ -111,6 +119,7 @@ impl Bench {
         for (lcore, stalled) in self.lcores.iter_mut().zip(&self.stalled) {
             if !stalled {
                 lcore.follow();
+                lcore.serve(self.now, &mut self.taken);
             }
         }
     }

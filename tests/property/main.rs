@@ -154,7 +154,9 @@ fn assert_accounted(sent: &[Sent], played: &Played) {
     let changed = (played.left.len() - played.unchanged(sent)) as u64;
     let masked = played.report.counter(Counter::MaskedEvent)
         + played.report.counter(Counter::MaskedSip)
-        + played.report.counter(Counter::Silenced);
+        + played.report.counter(Counter::MaskedTone)
+        + played.report.counter(Counter::Silenced)
+        + played.report.counter(Counter::SilencedLate);
     assert!(changed <= masked || in_fragments, "{changed} frames are changed, {masked} masked");
     assert!(changed == 0 || masked > 0, "frames are changed and none is masked");
     assert!(played.left.is_sorted_by_key(|record| record.time), "time goes back");

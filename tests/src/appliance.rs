@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use calls::{Calls, SecureDefault};
 use handover::{
-    Answer, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Side, Transport, WireId,
+    Answer, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, Side, Transport,
+    WireId,
 };
 use pipeline::lcore::LcoreLimits;
 use pipeline::{Arrival, Lcore, Outputs, Report, Signalling, SignallingLimits};
@@ -65,7 +66,7 @@ impl Outputs<Vec<u8>> for Out {
 
 /// Lcores that share the load by the destination of each frame, as receive-side scaling does, and one signalling.
 pub struct Appliance {
-    lcores: Vec<Lcore>,
+    lcores: Vec<Lcore<Vec<u8>>>,
     /// Which lcores run; the others receive nothing and show no heartbeat.
     pub running: Vec<bool>,
     /// Until when an lcore without frames does not look at its updates.
@@ -83,8 +84,8 @@ impl Appliance {
         let counters = Counters::default();
         let pad = pad();
         let links: Vec<LcoreLink> = (0..lcores).map(|_| LcoreLink::new(256)).collect();
-        let limits = LcoreLimits { flows: 1_024, streams: 64 };
-        let lcores: Vec<Lcore> = links
+        let limits = LcoreLimits { flows: 1_024, streams: 64, listeners: 64 };
+        let lcores: Vec<Lcore<Vec<u8>>> = links
             .iter()
             .map(|link| Lcore::new(limits, link.clone(), counters.clone(), pad.clone(), SEED))
             .collect();
@@ -93,6 +94,7 @@ impl Appliance {
             SignallingLimits::default(),
             calls,
             MaskKey::Pound,
+            Rules::default().with_field_open(true),
             links,
             counters.clone(),
             pad.clone(),
@@ -156,6 +158,9 @@ impl Appliance {
         for (number, lcore) in self.lcores.iter_mut().enumerate() {
             if self.running[number] && self.stalled_until[number] <= now {
                 lcore.follow();
+            }
+            if self.running[number] {
+                lcore.serve(now, &mut self.out);
             }
         }
         for report in core::mem::take(&mut self.out.reports) {

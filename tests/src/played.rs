@@ -1,9 +1,11 @@
 //! A scene sent through `replay`, and what came of it.
 
-use std::collections::HashMap;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::{HashMap, VecDeque};
 
 use calls::SecureDefault;
-use handover::{Instant, MaskKey, Side, Transport};
+use handover::{Counter, Instant, MaskKey, Side, Transport};
 use replay::capture::{Reader, Record};
 use replay::{Options, ReplayError, Report};
 use secret::{Digit, Pad};
@@ -92,22 +94,44 @@ impl Played {
         self.presses.iter().filter(|press| press.transport == transport).map(|press| press.key).collect()
     }
 
-    /// Holds what left against what arrived: as many frames, in order, each as long as it was; those without keys of the
-    /// cardholder's bit for bit, those with keys with a payload that says nothing but the mask key; every checksum right.
+    /// Holds what left against what arrived: all of it, within each stream in order, each frame as long as it was; those without
+    /// keys of the cardholder's bit for bit, but for cells of audio in a secured stream that are replaced; those with keys with
+    /// a payload that says nothing but the mask key; every checksum right. Only audio that came twice may be missing.
     pub fn assert_only_keys_changed(&self, sent: &[Sent], mask_key: MaskKey) {
-        assert_eq!(self.left.len(), sent.len(), "as many frames leave as arrive");
-        for (number, (left, sent)) in self.left.iter().zip(sent).enumerate() {
+        let mut left: HashMap<Name, VecDeque<&Record>> = HashMap::new();
+        for record in &self.left {
+            left.entry(Name::of(&record.bytes)).or_default().push_back(record);
+        }
+        let (mut missing, mut replaced) = (0, 0);
+        for (number, sent) in sent.iter().enumerate() {
+            let Some(left) = left.get_mut(&Name::of(&sent.frame)).and_then(VecDeque::pop_front) else {
+                assert_eq!(sent.carries, Carries::Nothing, "frame {number} does not leave");
+                missing += 1;
+                continue;
+            };
             assert!(left.time >= sent.time, "frame {number} leaves before it arrived");
+            assert!(left.time.since(sent.time) < LONGEST_HOLD, "frame {number} is held too long");
             assert_eq!(left.bytes.len(), sent.frame.len(), "the length of frame {number}");
             assert_checksums(number, &left.bytes);
             if sent.carries == Carries::Nothing {
-                assert_eq!(left.bytes, sent.frame, "frame {number} carries no key and is changed");
+                if left.bytes != sent.frame {
+                    let is_audio = sent.from == Side::Carrier && Name::of(&sent.frame).is_media();
+                    assert!(is_audio, "frame {number} carries no key and is changed");
+                    assert_cells(number, &left.bytes, &sent.frame);
+                    replaced += 1;
+                }
             } else if let Some(seen) = Seen::of(&left.bytes) {
                 let headers = seen.payload.start - 2;
                 assert_eq!(left.bytes[..headers], sent.frame[..headers], "the headers of frame {number}");
                 assert_masked(number, &left.bytes[seen.payload], mask_key);
             }
         }
+        assert_eq!(self.left.len() + missing, sent.len(), "nothing leaves that did not arrive");
+        let of = |counter| self.report.counter(counter) as usize;
+        let dropped = of(Counter::DropSecuredDuplicate) + of(Counter::DropSecuredUnmaskable);
+        assert_eq!(missing, dropped, "what does not leave is counted");
+        let counted = of(Counter::MaskedTone) + of(Counter::Silenced) + of(Counter::SilencedLate);
+        assert_eq!(replaced, counted, "audio that is replaced is counted");
     }
 
     /// The frames that left with exactly the bytes of a frame that arrived, however often.
@@ -124,6 +148,45 @@ impl Played {
             _ => false,
         };
         self.left.iter().filter(is_known).count()
+    }
+}
+
+/// No packet waits longer for what follows it.
+const LONGEST_HOLD: Duration = Duration::from_millis(120);
+/// Samples of G.711 that are replaced together.
+const CELL: usize = 40;
+
+/// What tells a frame from others, whatever becomes of its payload: the stream, and in RTP the packet.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Name(Option<(SocketAddr, SocketAddr, Vec<u16>)>, Option<[u8; 10]>);
+
+impl Name {
+    /// The name of a frame.
+    pub fn of(frame: &[u8]) -> Self {
+        let Some(seen) = Seen::of(frame) else { return Name(None, None) };
+        let datagram = &frame[seen.payload];
+        // Payload type, number, timestamp and source; the marker is as it was.
+        let packet = seen::rtp(datagram).and_then(|_| datagram.get(2..12)?.try_into().ok());
+        Name(Some((seen.source, seen.destination, seen.vlans)), packet)
+    }
+
+    /// Whether it is a packet of RTP.
+    pub fn is_media(&self) -> bool {
+        self.1.is_some()
+    }
+}
+
+/// Holds audio that left against what arrived: it is as it was but for whole cells.
+pub fn assert_cells(number: usize, left: &[u8], sent: &[u8]) {
+    let seen = Seen::of(sent).expect("a datagram");
+    // UDP's checksum aside, all before the audio is as it was.
+    let (checksum, audio) = (seen.payload.start - 2, seen.payload.start + 12);
+    assert_eq!(left[..checksum], sent[..checksum], "the headers of frame {number}");
+    assert_eq!(left[checksum + 2..audio], sent[checksum + 2..audio], "the RTP header of frame {number}");
+    for (left, sent) in left[audio..].chunks(CELL).zip(sent[audio..].chunks(CELL)) {
+        // Random bytes agree with a tone's now and then.
+        let equal = left.iter().zip(sent).filter(|(left, sent)| left == sent).count();
+        assert!(left == sent || equal < CELL / 4, "frame {number} leaves with a part of a cell");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use handover::{Flow, FlowKey, FlowMode, FlowUpdate, Side};
+use handover::{Flow, FlowKey, FlowMode, FlowUpdate, Rules, Side};
 
 use crate::call::Call;
 use crate::fingerprint::Seed;
@@ -154,6 +154,8 @@ impl Entry {
             mode,
             reverse,
             formats: merged(core::iter::once(&owned.formats).chain(others()).collect::<Vec<_>>().into_iter()),
+            // Whoever sends it to the lcores sets them.
+            rules: Rules::default(),
             encrypted: owned.encrypted,
             learn: key.from == Side::Customer,
         })

@@ -228,9 +228,11 @@ fn mapped_format(payload_type: u8, map: &RtpMap<'_>) -> Format {
         (b"CN", FormatKind::ComfortNoise),
     ];
     let found = names.iter().find(|(name, _)| map.encoding.eq_ignore_ascii_case(name));
+    let kind = found.map_or(FormatKind::Other, |(_, kind)| *kind);
     Format {
         payload_type,
-        kind: found.map_or(FormatKind::Other, |(_, kind)| *kind),
+        // Several channels are interleaved, which is another coding.
+        kind: if map.channels > 1 && kind == FormatKind::L16 { FormatKind::Other } else { kind },
         clock_khz: u8::try_from(map.clock / 1000).unwrap_or(u8::MAX).max(1),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use handover::rings::Ring;
 use handover::{CallHandle, Instant, Press, Side, Transport};
-use payment::{MergeInput, Merger, Reported};
+use payment::{Echoes, MergeInput, Merger, Reported};
 use secret::Pad;
 
 use crate::protocol::PressCounts;
@@ -29,9 +29,10 @@ struct Counts {
     last: Instant,
 }
 
-/// A merger for each side.
+/// A merger for each side, and what may come back from the caller's.
 #[derive(Default)]
 struct Active {
+    echoes: Echoes,
     mergers: [Option<Merger>; 2],
 }
 
@@ -51,9 +52,17 @@ impl Presses {
     }
 
     fn take(&mut self, now: Instant, press: Press, pad: &Pad) {
-        let Press { call, transport, from, digit, onset } = press;
+        let Press { call, transport, from, digit, onset, level } = press;
         let Some(digit) = pad.open(digit) else { return };
         self.make_room(call);
+        if let Some(level) = level {
+            let echoes = &mut self.active.entry(call).or_default().echoes;
+            match from {
+                Side::Customer => echoes.sent(&digit, onset, level),
+                Side::Carrier if echoes.is_echo(&digit, onset, level) => return,
+                Side::Carrier => {}
+            }
+        }
         let counts = self.counts.entry(call).or_default();
         counts.last = now;
         if let Some(count) = counts.by_transport.get_mut(transport as usize) {

@@ -78,11 +78,23 @@ counters! {
     MaskedEvent = "masked_event",
     /// SIP messages whose keys were replaced.
     MaskedSip = "masked_sip",
+    /// Packets whose audio was replaced, in part or as a whole, because it may hold a key's tone.
+    MaskedTone = "masked_tone",
+    /// Packets of a call in SecureMode that came after those behind them had left: their audio was replaced by silence.
+    SilencedLate = "silenced_late",
+    /// Packets that left before what follows them was heard, their end replaced by silence.
+    HeldTooLong = "held_too_long",
+    /// Packets that were silenced instead of held, because packet buffers were short.
+    HoldWithoutBuffers = "hold_without_buffers",
     /// Packets of no known flow that were found to belong to a call in SecureMode, by their source or on another wire or VLAN.
     SecuredStrays = "secured_strays",
     /// Packets whose audio was replaced by silence (fail closed).
     Silenced = "silenced",
 
+    /// Dropped: audio of a call in SecureMode whose tones cannot be masked, another codec's.
+    DropSecuredUnmaskable = "drop_secured_unmaskable",
+    /// Dropped: audio of a call in SecureMode that came twice.
+    DropSecuredDuplicate = "drop_secured_duplicate",
     /// Dropped: a fragment towards a call in SecureMode that could not be read.
     DropSecuredFragment = "drop_secured_fragment",
     /// Dropped: a frame in several segments towards a call in SecureMode.
@@ -103,8 +115,10 @@ counters! {
     Presses = "presses",
     /// Key presses lost because the ring to the control core was full. They were masked.
     PressesLost = "presses_lost",
-    /// Secured streams for which no state was free: masked, but not captured.
+    /// Secured streams for which no state was free: their events masked, their audio silenced, nothing captured.
     StreamsFull = "streams_full",
+    /// Packets of the customer's side that nobody listened to for a call reference, because no state was free.
+    ListenersFull = "listeners_full",
 
     /// Calls that began.
     CallsBegun = "calls_begun",

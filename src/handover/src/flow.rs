@@ -237,6 +237,94 @@ impl Formats {
     }
 }
 
+/// How a flow in SecureMode is masked, and whether one that is not is listened to: a tenant's choice, in one byte.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Rules(u8);
+
+impl Rules {
+    const UNMASKABLE_PASSES: u8 = 1;
+    const SILENT: u8 = 2;
+    const SILENT_WHILE_KEYING: u8 = 4;
+    const FIELD_OPEN: u8 = 8;
+    const HEARS_REFERENCE: u8 = 16;
+
+    const fn set(self, bit: u8, on: bool) -> Self {
+        Rules(if on { self.0 | bit } else { self.0 & !bit })
+    }
+
+    const fn has(self, bit: u8) -> bool {
+        self.0 & bit != 0
+    }
+
+    /// Audio whose tones cannot be masked (another codec, encryption without keys) leaves as it came, instead of not at
+    /// all.
+    #[must_use]
+    pub const fn with_unmaskable_passed(self, on: bool) -> Self {
+        self.set(Self::UNMASKABLE_PASSES, on)
+    }
+
+    /// What is masked is replaced by silence, not by the mask key's tone.
+    #[must_use]
+    pub const fn with_silence(self, on: bool) -> Self {
+        self.set(Self::SILENT, on)
+    }
+
+    /// From the first key of a field until it is closed the caller's audio is silent: for callers who talk meanwhile.
+    #[must_use]
+    pub const fn with_silence_while_keying(self, on: bool) -> Self {
+        self.set(Self::SILENT_WHILE_KEYING, on)
+    }
+
+    /// Keys are awaited: more is masked for its likeness to a tone.
+    #[must_use]
+    pub const fn with_field_open(self, on: bool) -> Self {
+        self.set(Self::FIELD_OPEN, on)
+    }
+
+    /// Keys from the customer's side are heard outside SecureMode too, for call references.
+    #[must_use]
+    pub const fn with_reference_heard(self, on: bool) -> Self {
+        self.set(Self::HEARS_REFERENCE, on)
+    }
+
+    /// See [`Rules::with_unmaskable_passed`].
+    pub const fn passes_unmaskable(self) -> bool {
+        self.has(Self::UNMASKABLE_PASSES)
+    }
+
+    /// See [`Rules::with_silence`].
+    pub const fn is_silent(self) -> bool {
+        self.has(Self::SILENT)
+    }
+
+    /// See [`Rules::with_silence_while_keying`].
+    pub const fn is_silent_while_keying(self) -> bool {
+        self.has(Self::SILENT_WHILE_KEYING)
+    }
+
+    /// See [`Rules::with_field_open`].
+    pub const fn is_field_open(self) -> bool {
+        self.has(Self::FIELD_OPEN)
+    }
+
+    /// See [`Rules::with_reference_heard`].
+    pub const fn hears_reference(self) -> bool {
+        self.has(Self::HEARS_REFERENCE)
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rules")
+            .field("passes_unmaskable", &self.passes_unmaskable())
+            .field("is_silent", &self.is_silent())
+            .field("is_silent_while_keying", &self.is_silent_while_keying())
+            .field("is_field_open", &self.is_field_open())
+            .field("hears_reference", &self.hears_reference())
+            .finish()
+    }
+}
+
 /// A media flow as every lcore holds it: one cache line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(align(64))]
@@ -252,6 +340,8 @@ pub struct Flow {
     pub reverse: FlowMode,
     /// What its payload types mean.
     pub formats: Formats,
+    /// How it is masked.
+    pub rules: Rules,
     /// Encrypted media (SDP profile `SAVP…`): its keys cannot be seen.
     pub encrypted: bool,
     /// Whether a sender at an address other than the announced one is to be reported (NAT, DESIGN section 7).
@@ -284,6 +374,13 @@ mod tests {
     #[test]
     fn a_flow_is_one_cache_line() {
         assert_eq!(size_of::<Flow>(), 64);
+    }
+
+    #[test]
+    fn a_rule_leaves_the_others_alone() {
+        let rules = Rules::default().with_silence(true).with_field_open(true).with_silence(false);
+        assert!(rules.is_field_open() && !rules.is_silent() && !rules.passes_unmaskable());
+        assert!(!rules.is_silent_while_keying() && !rules.hears_reference());
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub mod time;
 pub use command::{Answer, CallSummary, Command, Refusal, Request};
 pub use counters::{Counter, Counters};
 pub use flow::{
-    CallHandle, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats, MaskKey, Side,
-    VlanStack, WireId,
+    CallHandle, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats, MaskKey, Rules,
+    Side, VlanStack, WireId,
 };
 pub use lcore::{LcoreLink, NumberedUpdate};
 pub use press::{Press, Transport};

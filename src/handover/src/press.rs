@@ -47,4 +47,6 @@ pub struct Press {
     pub digit: SealedDigit,
     /// When the key went down, as far as it can be told.
     pub onset: Instant,
+    /// How loud a tone was, both its frequencies together, in dBm0; `None` for what is no tone.
+    pub level: Option<i8>,
 }

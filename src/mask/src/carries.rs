@@ -21,8 +21,9 @@ const DEFAULT_CLOCK_KHZ: u8 = 8;
 pub(crate) struct Packet {
     pub(crate) payload_type: u8,
     marker: bool,
-    timestamp: u32,
-    ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) ssrc: u32,
     /// Where the payload lies in the packet.
     pub(crate) range: Range<usize>,
 }
@@ -32,6 +33,7 @@ impl Packet {
         Packet {
             payload_type: rtp.payload_type(),
             marker: rtp.marker(),
+            sequence: rtp.sequence(),
             timestamp: rtp.timestamp(),
             ssrc: rtp.ssrc(),
             range: rtp.payload_range(),
@@ -51,12 +53,31 @@ impl Packet {
         }
     }
 
-    /// Padding is no payload, but who ignores the padding bit reads it as one. Its last byte is its length.
+    /// As [`wipe_padding`].
     pub(crate) fn wipe_padding(&self, payload: &mut [u8]) {
-        let len = payload.len();
-        if let Some(padding) = payload.get_mut(self.range.end..len.saturating_sub(1)) {
-            padding.fill(0);
+        wipe_padding(payload, &self.range);
+    }
+}
+
+/// Wipes what may tell of audio that was replaced: padding, and header extensions, which may hold its level (RFC 6464).
+pub(crate) fn wipe_beside(payload: &mut [u8], audio: &Range<usize>) {
+    wipe_padding(payload, audio);
+    if let [first, ..] = payload
+        && *first & 0x10 != 0
+    {
+        let csrc = usize::from(*first & 0x0f) * 4;
+        // Bytes of zero are padding in both forms of extension (RFC 8285 sections 4.2 and 4.3).
+        if let Some(extension) = payload.get_mut(Rtp::HEADER_LEN + csrc + 4..audio.start) {
+            extension.fill(0);
         }
+    }
+}
+
+/// Padding is no payload, but who ignores the padding bit reads it as one. Its last byte is its length.
+fn wipe_padding(payload: &mut [u8], range: &Range<usize>) {
+    let len = payload.len();
+    if let Some(padding) = payload.get_mut(range.end..len.saturating_sub(1)) {
+        padding.fill(0);
     }
 }
 
@@ -172,16 +193,23 @@ fn has_events(flow: &Flow) -> bool {
 /// The first dynamic payload type (RFC 3551 section 3).
 const FIRST_DYNAMIC: u8 = 96;
 
+/// The clock of a payload type in kHz.
+pub(crate) fn clock_khz(flow: &Flow, payload_type: u8) -> u8 {
+    format(flow, payload_type).map_or(DEFAULT_CLOCK_KHZ, |format| format.clock_khz)
+}
+
 /// What a payload type means: by the SDP, else by RFC 3551 section 6; `None` where neither says.
 fn format(flow: &Flow, payload_type: u8) -> Option<Format> {
     if let Some(known) = flow.formats.get(payload_type) {
         return Some(known);
     }
     let kind = match payload_type {
+        10 | 11 => {
+            return Some(Format { payload_type, kind: FormatKind::L16, clock_khz: 44 });
+        }
         0 => FormatKind::Pcmu,
         8 => FormatKind::Pcma,
         9 => FormatKind::G722,
-        10 | 11 => FormatKind::L16,
         13 => FormatKind::ComfortNoise,
         3..=18 | 25 | 26 | 28 | 31..=34 => FormatKind::Other,
         // Dynamic, reserved or never assigned; those from 35 on are used as dynamic where 96–127 do not suffice.

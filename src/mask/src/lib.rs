@@ -3,6 +3,10 @@
 //! | module | does |
 //! |---|---|
 //! | [`stream`] | one media flow: what becomes of each packet |
+//! | [`secured`] | the caller's stream in SecureMode: its audio is held by a packet, and tones in it are replaced |
+//! | [`listener`] | the keys of a stream that passes |
+//! | `synthesis` | the mask keys' tones |
+//! | [`g722`] | ITU-T G.722, whose audio is decoded to be heard and encoded again where it was masked |
 //! | `carries` | what a payload carries: event blocks, plainly or redundantly, or audio |
 //! | `events` | tells key presses from packets: retransmissions, segments, reordering (RFC 4733) |
 //! | [`silence`] | what a codec sends when nobody speaks (fail closed) |
@@ -15,9 +19,13 @@
 
 mod carries;
 mod events;
+pub mod g722;
+pub mod listener;
+pub mod secured;
 pub mod silence;
 pub mod sip;
 pub mod stream;
+mod synthesis;
 pub mod tones;
 
 use core::fmt;
@@ -26,6 +34,8 @@ use handover::{Counter, Instant, Transport};
 use secret::Digit;
 use tap::Released;
 
+pub use listener::Listener;
+pub use secured::{Admission, Frames, SecuredStream};
 pub use stream::{MediaStream, mask_stateless};
 
 /// One key press, as one transport told it. It goes out of scope sealed or wiped.
@@ -36,6 +46,8 @@ pub struct Captured {
     pub transport: Transport,
     /// When the key went down, as far as it can be told.
     pub onset: Instant,
+    /// How loud a tone was, in dBm0; `None` for what is no tone.
+    pub level: Option<i8>,
 }
 
 impl fmt::Debug for Captured {
@@ -64,4 +76,8 @@ pub enum ChangeKind {
     Event,
     /// Its audio was replaced by silence.
     Silence,
+    /// What may be a key's tone in its audio was replaced.
+    Tone,
+    /// Its audio, which came too late to be heard in its turn, was replaced by silence.
+    Late,
 }

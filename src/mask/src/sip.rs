@@ -67,7 +67,7 @@ pub fn mask_keys(
     for (kind, range) in bodies.iter() {
         let Some(body) = message.get_mut(range.clone()) else { continue };
         let transport = if kind == Kind::Kpml { Transport::Kpml } else { Transport::Info };
-        let mut press = |digit: Digit| capture(Captured { digit, transport, onset: now });
+        let mut press = |digit: Digit| capture(Captured { digit, transport, onset: now, level: None });
         changed |= match kind {
             Kind::Text => text::mask(body, mask_key, &mut press)?,
             Kind::Lines => text::mask_lines(body, mask_key, &mut press)?,

@@ -11,6 +11,15 @@ use crate::carries::{Carries, Packet, Regions, is_announced_for_events};
 use crate::events::{KEYS, MASKED_VOLUME, MF_DIGITS, Sighting, Tracker};
 use crate::{Captured, ChangeKind, Masked, silence};
 
+/// What a packet told of keys sent as events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Told {
+    /// There was an event of a key in it.
+    pub(crate) key: bool,
+    /// The last one has ended.
+    pub(crate) ended: bool,
+}
+
 /// The state of one media flow: the events of its last few sources. Of fixed size, without heap.
 #[derive(Debug, Default)]
 pub struct MediaStream {
@@ -34,7 +43,20 @@ impl MediaStream {
         payload: &'a mut [u8],
         capture: &mut dyn FnMut(Captured),
     ) -> Masked<'a> {
+        self.mask_telling(now, flow, payload, &mut Told::default(), capture)
+    }
+
+    /// As [`MediaStream::mask`], and says what the packet told of keys.
+    pub(crate) fn mask_telling<'a>(
+        &mut self,
+        now: Instant,
+        flow: &Flow,
+        payload: &'a mut [u8],
+        told: &mut Told,
+        capture: &mut dyn FnMut(Captured),
+    ) -> Masked<'a> {
         apply(flow, payload, &mut |sighting, elapsed| {
+            *told = Told { key: true, ended: sighting.end };
             report(&mut self.tracker, now, &sighting, elapsed, capture);
             true
         })
@@ -94,9 +116,18 @@ impl MediaStream {
     }
 }
 
-/// As [`MediaStream::mask`] where no state is free: masked all the same, nothing captured.
+/// As [`MediaStream::mask`] where no state is free: events are masked all the same, nothing is captured. Nobody hears
+/// whether there are tones in the audio, so it is silenced.
 pub fn mask_stateless<'a>(flow: &Flow, payload: &'a mut [u8]) -> Masked<'a> {
-    apply(flow, payload, &mut |_, _| true)
+    let mut flow = *flow;
+    if let FlowMode::Mask(mask_key) = flow.mode
+        && Rtp::new_checked(payload).is_ok_and(|rtp| {
+            matches!(Carries::of(&flow, rtp.payload_type(), rtp.payload()), Carries::Audio(_))
+        })
+    {
+        flow.mode = FlowMode::Silence(mask_key);
+    }
+    apply(&flow, payload, &mut |_, _| true)
 }
 
 /// Tells the tracker, and whoever captures, of one event block. `elapsed` is the time on the RTP clock between the
@@ -114,7 +145,7 @@ fn report(
     let elapsed = if elapsed < 1 << 31 { elapsed } else { 0 };
     let ticks = u64::from(elapsed.max(u32::from(sighting.duration)));
     let elapsed = Duration::from_micros(ticks * 1000 / u64::from(sighting.clock_khz.max(1)));
-    capture(Captured { digit, transport: Transport::Event, onset: now - elapsed });
+    capture(Captured { digit, transport: Transport::Event, onset: now - elapsed, level: None });
 }
 
 /// What is done with each key's block: whether it is masked.
@@ -151,7 +182,7 @@ fn apply<'a>(flow: &Flow, payload: &'a mut [u8], sight: Sight<'_>) -> Masked<'a>
 
 /// Whether it is RTCP. With the marker bit, the types 64–95 look the same (RFC 5761 section 4): announced for events,
 /// they are; and if not, RTCP has a length that the datagram holds.
-fn is_control(flow: &Flow, payload: &[u8]) -> bool {
+pub(crate) fn is_control(flow: &Flow, payload: &[u8]) -> bool {
     let [_, second, ..] = payload else { return false };
     if !is_rtcp(payload) || is_announced_for_events(flow, *second & 0x7f) {
         return false;
@@ -184,7 +215,7 @@ fn is_stun(payload: &[u8]) -> bool {
     length.is_multiple_of(4) && (is_exact || (*cookie == COOKIE && payload.len() > HEADER_LEN + length))
 }
 
-fn silenced<'a>(packet: &Packet, payload: &'a mut [u8], carries: Carries) -> Masked<'a> {
+pub(crate) fn silenced<'a>(packet: &Packet, payload: &'a mut [u8], carries: Carries) -> Masked<'a> {
     let silence = match carries {
         Carries::Audio(kind) => silence::byte_of(kind),
         Carries::Events(_) | Carries::Unreadable => None,

@@ -195,7 +195,11 @@ impl Detector {
                 self.position += HOP as u64;
                 continue;
             }
-            suspects.add(self.suspicion.weigh(&likeness, vigilance));
+            let is_suspect = self.suspicion.weigh(&likeness, vigilance);
+            suspects.add(is_suspect);
+            if is_suspect {
+                suspects.hear(&likeness);
+            }
             self.capture.take(self.position, &likeness, heard);
             self.position += HOP as u64;
         }

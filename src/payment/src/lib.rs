@@ -2,9 +2,12 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | [`echoes`] | tones of the agent's side that come back from the caller's |
 //! | [`merger`] | what several transports told of one key press becomes one press, in order |
 #![forbid(unsafe_code)]
 
+pub mod echoes;
 pub mod merger;
 
+pub use echoes::Echoes;
 pub use merger::{MergeInput, MergedPress, Merger, Reported, Transports};

@@ -7,6 +7,8 @@ use handover::{Endpoint, Flow, FlowKey, Instant, MaskKey};
 pub struct Local {
     /// The flow's stream state, plus one; zero where it has none.
     pub stream: u32,
+    /// The state of whoever listens to it, plus one; zero where nobody does.
+    pub listener: u32,
     /// SecureMode has ended; a key that was down then is masked with this to its end.
     pub finishing: Option<MaskKey>,
     /// The period in which the call was last reported to have media, plus one.

@@ -6,16 +6,17 @@ use handover::{
     Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey, Press,
     Side, VlanStack, WireId,
 };
-use mask::{ChangeKind, Masked};
+use mask::{Admission, Captured, ChangeKind, Masked};
 use secret::Pad;
 use wire::buffer::Buffer;
 use wire::frame::{self, Dissection, Udp};
 use wire::{checksum, rtp, sip};
 
 use crate::flow_table::{FlowTable, Local, Slot};
+use crate::listeners::Listeners;
 use crate::outputs::{Arrival, ArrivalKind, Outputs, Report};
 use crate::secured::SecuredFlows;
-use crate::streams::Streams;
+use crate::streams::{HeldFrame, Stream, Streams};
 
 /// How often a call with media is reported to have it. The call table forgets media after a minute.
 const MEDIA_PERIOD_NANOS: u64 = 5_000_000_000;
@@ -31,22 +32,27 @@ const PROTOCOL_UDP: u8 = 17;
 pub struct LcoreLimits {
     /// Media flows; those beyond are not followed and counted.
     pub flows: usize,
-    /// Streams in SecureMode whose presses are captured; those beyond are masked without.
+    /// Streams in SecureMode; those beyond are silenced, and nothing is captured of them.
     pub streams: u32,
+    /// Streams from the customer's side whose keys are heard; those beyond are not.
+    pub listeners: u32,
 }
 
 impl Default for LcoreLimits {
     fn default() -> Self {
-        LcoreLimits { flows: 131_072, streams: 4_096 }
+        LcoreLimits { flows: 131_072, streams: 4_096, listeners: 4_096 }
     }
 }
 
 /// The data path of one lcore. It owns its copy of the flow table and the state of the streams that it sees;
 /// nothing is shared and nothing is allocated per packet.
-pub struct Lcore {
+pub struct Lcore<B> {
     flows: FlowTable,
     secured: SecuredFlows,
-    streams: Streams,
+    streams: Streams<B>,
+    listeners: Listeners,
+    /// When it was last told the time, for what changes between packets.
+    now: Instant,
     link: LcoreLink,
     counters: Counters,
     pad: Pad,
@@ -60,15 +66,19 @@ enum Verdict {
     Forward,
     Discard,
     Signal(ArrivalKind),
+    /// It is held in a place of a stream.
+    Hold(u32, u8, Udp),
 }
 
-impl Lcore {
+impl<B: Buffer> Lcore<B> {
     /// An lcore that hears of flows through `link`. `seed` is random per process.
     pub fn new(limits: LcoreLimits, link: LcoreLink, counters: Counters, pad: Pad, seed: u64) -> Self {
         Lcore {
             flows: FlowTable::new(limits.flows, seed),
             secured: SecuredFlows::default(),
             streams: Streams::new(limits.streams),
+            listeners: Listeners::new(limits.listeners),
+            now: Instant::ZERO,
             link,
             counters,
             pad,
@@ -113,12 +123,8 @@ impl Lcore {
                 }
             },
             FlowUpdate::Remove(key) => {
-                if let Some((_, Local { stream: 1.., .. })) = self.flows.find(&key).map(|slot| {
-                    let (flow, local) = self.flows.get_mut(slot);
-                    (*flow, *local)
-                }) {
-                    self.release_stream(&key);
-                }
+                self.release_stream(&key);
+                self.release_listener(&key);
                 self.flows.remove(&key);
             }
         }
@@ -139,31 +145,22 @@ impl Lcore {
             let (_, local) = self.flows.get_mut(slot);
             local.finishing = None;
             if let Some(index) = core::mem::take(&mut local.stream).checked_sub(1) {
-                self.streams.release(index);
+                self.streams.release(index, self.now);
             }
         }
     }
 
-    /// A packet of a flow that has left SecureMode. Whether it was changed.
-    fn finish<B: Buffer>(&mut self, now: Instant, slot: Slot, udp: &Udp, frame: &mut B) -> bool {
-        let (flow, local) = self.flows.get_mut(slot);
-        let (flow, finishing) = (*flow, local.finishing);
-        let stream = local.stream.checked_sub(1).and_then(|index| self.streams.get_mut(index));
-        let (Some(mask_key), Some(stream)) = (finishing, stream.filter(|stream| stream.is_open(now))) else {
-            self.release_stream(&flow.key);
-            return false;
-        };
-        let before = checksum::sum(udp.payload(frame.bytes()));
-        let changed = stream.finish(now, &flow, mask_key, udp.payload_mut(frame.bytes_mut())).is_some();
-        if changed {
-            let after = checksum::sum(udp.payload(frame.bytes()));
-            udp.update_checksum(frame.bytes_mut(), before, after);
+    fn release_listener(&mut self, key: &FlowKey) {
+        if let Some(slot) = self.flows.find(key) {
+            let (_, local) = self.flows.get_mut(slot);
+            if let Some(index) = core::mem::take(&mut local.listener).checked_sub(1) {
+                self.listeners.release(index);
+            }
         }
-        changed
     }
 
     /// Takes the frames that arrived on one port and lets each leave, changed or not, through `out`.
-    pub fn process<B: Buffer>(
+    pub fn process(
         &mut self,
         now: Instant,
         wire: WireId,
@@ -171,6 +168,7 @@ impl Lcore {
         frames: impl Iterator<Item = B>,
         out: &mut impl Outputs<B>,
     ) {
+        self.now = now;
         let mut received = 0;
         for mut frame in frames {
             received += 1;
@@ -178,6 +176,9 @@ impl Lcore {
                 Verdict::Forward => out.transmit(wire, from.opposite(), frame),
                 Verdict::Discard => {}
                 Verdict::Signal(kind) => self.signal(Arrival { wire, from, kind, frame }, out),
+                Verdict::Hold(index, place, udp) => {
+                    self.hold(now, index, place, HeldFrame { wire, from, udp, frame }, out);
+                }
             }
         }
         let counter = match from {
@@ -187,7 +188,29 @@ impl Lcore {
         self.counters.add(counter, received);
     }
 
-    fn judge<B: Buffer>(
+    /// Lets what was held for as long as it may be leave. To be called often, and at [`Lcore::deadline`] at the latest; costs
+    /// little when nothing is due.
+    pub fn serve(&mut self, now: Instant, out: &mut impl Outputs<B>) {
+        self.now = now;
+        if self.streams.due().is_none_or(|due| now < due) {
+            return;
+        }
+        self.streams.begin_look();
+        let mut at = 0;
+        while at < self.streams.holding() {
+            if let Some(index) = self.streams.held_by(at) {
+                self.let_leave(now, index, out);
+            }
+            at += usize::from(self.streams.settle(at));
+        }
+    }
+
+    /// When [`Lcore::serve`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.streams.due()
+    }
+
+    fn judge(
         &mut self,
         now: Instant,
         wire: WireId,
@@ -253,7 +276,7 @@ impl Lcore {
         }
     }
 
-    fn media<B: Buffer>(
+    fn media(
         &mut self,
         now: Instant,
         slot: Slot,
@@ -263,23 +286,48 @@ impl Lcore {
     ) -> Verdict {
         let (flow, local) = self.flows.get_mut(slot);
         let payload = udp.payload(frame.bytes());
-        if rtp::is_rtp(payload) {
+        let is_rtp = rtp::is_rtp(payload);
+        if is_rtp {
             tell(now, flow, local, udp, &self.counters, out);
         }
-        if !flow.mode.is_secured() {
-            if local.finishing.is_some() && self.finish(now, slot, udp, frame) {
-                return self.pass(Counter::MaskedEvent);
-            }
-            let payload = udp.payload(frame.bytes());
-            let reason = if rtp::is_rtp(payload) { Counter::PassMedia } else { Counter::PassNotRtp };
-            return self.pass(reason);
+        if flow.mode.is_secured() {
+            let flow = *flow;
+            return self.secured_media(now, slot, flow, udp, frame, out);
         }
-        let flow = *flow;
-        self.secured_media(now, slot, flow, udp, frame, out)
+        if local.finishing.is_some() && local.stream != 0 {
+            let (flow, index) = (*flow, local.stream - 1);
+            let has_left = |stream: &mut Stream<B>| stream.masker.has_left(now);
+            if self.streams.get_mut(index).is_some_and(has_left) {
+                self.release_stream(&flow.key);
+            } else {
+                return self.admit(now, index, flow, udp, frame, out);
+            }
+        } else if is_rtp && is_listened_to(flow) {
+            self.listen(now, slot, udp, frame, out);
+        }
+        self.pass(if is_rtp { Counter::PassMedia } else { Counter::PassNotRtp })
+    }
+
+    /// Hears the keys of a stream from the customer's side; it leaves as it came.
+    fn listen(&mut self, now: Instant, slot: Slot, udp: &Udp, frame: &B, out: &mut impl Outputs<B>) {
+        let (flow, local) = self.flows.get_mut(slot);
+        if local.listener == 0 {
+            match self.listeners.allocate() {
+                Some(index) => local.listener = index + 1,
+                None => return self.counters.count(Counter::ListenersFull),
+            }
+        }
+        let listener = local.listener.checked_sub(1).and_then(|index| self.listeners.get_mut(index));
+        if let Some(listener) = listener {
+            let (counters, pad) = (&self.counters, &self.pad);
+            listener.hear(now, flow, udp.payload(frame.bytes()), &mut |captured| {
+                report(captured, flow, pad, counters, out);
+            });
+        }
     }
 
     /// A packet of no known flow while calls are in SecureMode: it may be theirs all the same.
-    fn stray<B: Buffer>(
+    fn stray(
         &mut self,
         now: Instant,
         key: &FlowKey,
@@ -307,7 +355,7 @@ impl Lcore {
         self.secured_media(now, slot, flow, udp, frame, out)
     }
 
-    fn secured_media<B: Buffer>(
+    fn secured_media(
         &mut self,
         now: Instant,
         slot: Slot,
@@ -328,49 +376,108 @@ impl Lcore {
                 None => self.counters.count(Counter::StreamsFull),
             }
         }
-        let stream = local.stream.checked_sub(1).and_then(|index| self.streams.get_mut(index));
+        if let Some(index) = local.stream.checked_sub(1) {
+            return self.admit(now, index, flow, udp, frame, out);
+        }
         let before = checksum::sum(udp.payload(frame.bytes()));
-        let counters = &self.counters;
-        let pad = &self.pad;
-        let payload = udp.payload_mut(frame.bytes_mut());
-        let masked = match stream {
-            Some(stream) => stream.mask(now, &flow, payload, &mut |captured| {
-                let press = Press {
-                    call: flow.call,
-                    transport: captured.transport,
-                    from: flow.key.from,
-                    digit: pad.seal(&captured.digit),
-                    onset: captured.onset,
-                };
-                counters.count(if out.press(press).is_ok() {
-                    Counter::Presses
-                } else {
-                    Counter::PressesLost
-                });
-            }),
-            None => mask::mask_stateless(&flow, payload),
-        };
-        let reason = match masked {
-            Masked::Unchanged(released) => {
-                out.tap(&flow, &released);
-                Counter::PassSecuredAudio
-            }
-            Masked::NotRtp => Counter::PassNotRtp,
-            Masked::Changed(released, kind) => {
-                out.tap(&flow, &released);
-                let after = checksum::sum(udp.payload(frame.bytes()));
-                udp.update_checksum(frame.bytes_mut(), before, after);
-                match kind {
-                    ChangeKind::Event => Counter::MaskedEvent,
-                    ChangeKind::Silence => Counter::Silenced,
-                }
-            }
-            Masked::Drop(reason) => return self.discard(reason),
-        };
-        self.pass(reason)
+        let masked = mask::mask_stateless(&flow, udp.payload_mut(frame.bytes_mut()));
+        let left = tell_leaving(&masked, &flow, out);
+        if left.is_changed {
+            let after = checksum::sum(udp.payload(frame.bytes()));
+            udp.update_checksum(frame.bytes_mut(), before, after);
+        }
+        self.counters.count(left.reason);
+        left.verdict
     }
 
-    fn signal<B: Buffer>(&mut self, arrival: Arrival<B>, out: &mut impl Outputs<B>) {
+    /// A packet of a stream that is in SecureMode, or has just left it.
+    fn admit(
+        &mut self,
+        now: Instant,
+        index: u32,
+        flow: Flow,
+        udp: &Udp,
+        frame: &mut B,
+        out: &mut impl Outputs<B>,
+    ) -> Verdict {
+        if let Some(stream) = self.streams.get_mut(index)
+            && stream.masker.is_full()
+        {
+            stream.masker.hurry(now);
+            self.let_leave(now, index, out);
+        }
+        let Some(stream) = self.streams.get_mut(index) else {
+            return self.discard(Counter::DropSecuredUnreadable);
+        };
+        stream.flow = flow;
+        let room = out.may_hold();
+        let before = checksum::sum(udp.payload(frame.bytes()));
+        let (counters, pad) = (&self.counters, &self.pad);
+        let payload = udp.payload_mut(frame.bytes_mut());
+        let admission = stream.masker.admit(now, &flow, payload, room, &mut |captured| {
+            report(captured, &flow, pad, counters, out);
+        });
+        let (verdict, is_changed, reason) = match &admission {
+            Admission::Hold { place } => (Verdict::Hold(index, *place, *udp), true, None),
+            Admission::Leave(masked) => {
+                let left = tell_leaving(masked, &flow, out);
+                (left.verdict, left.is_changed, Some(left.reason))
+            }
+        };
+        if is_changed {
+            let after = checksum::sum(udp.payload(frame.bytes()));
+            udp.update_checksum(frame.bytes_mut(), before, after);
+        }
+        if let Some(reason) = reason {
+            self.counters.count(reason);
+            // Behind what it made leave.
+            self.let_leave(now, index, out);
+        } else if !room {
+            self.counters.count(Counter::HoldWithoutBuffers);
+        }
+        verdict
+    }
+
+    /// Puts a frame where its stream wants it, and lets leave what may now.
+    fn hold(&mut self, now: Instant, index: u32, place: u8, frame: HeldFrame<B>, out: &mut impl Outputs<B>) {
+        if let Some(stream) = self.streams.get_mut(index) {
+            stream.places.put(place, frame);
+            self.let_leave(now, index, out);
+        }
+    }
+
+    /// Lets leave what a stream need not hold any longer.
+    fn let_leave(&mut self, now: Instant, index: u32, out: &mut impl Outputs<B>) {
+        let Some(Stream { masker, places, flow, .. }) = self.streams.get_mut(index) else { return };
+        let (counters, pad) = (&self.counters, &self.pad);
+        loop {
+            let leaving =
+                masker.next_leaving(now, places, &mut |captured| report(captured, flow, pad, counters, out));
+            let Some(leaving) = leaving else { break };
+            if leaving.is_early() {
+                counters.count(Counter::HeldTooLong);
+            }
+            let Some(HeldFrame { wire, from, udp, mut frame }) = places.take(leaving.place()) else {
+                continue;
+            };
+            let before = checksum::sum(udp.payload(frame.bytes()));
+            let masked = masker.release(now, &leaving, udp.payload_mut(frame.bytes_mut()));
+            let left = tell_leaving(&masked, flow, out);
+            if left.is_changed {
+                let after = checksum::sum(udp.payload(frame.bytes()));
+                udp.update_checksum(frame.bytes_mut(), before, after);
+            }
+            counters.count(left.reason);
+            if matches!(left.verdict, Verdict::Forward) {
+                out.transmit(wire, from.opposite(), frame);
+            }
+        }
+        if let Some(due) = masker.due() {
+            self.streams.list(index, due);
+        }
+    }
+
+    fn signal(&mut self, arrival: Arrival<B>, out: &mut impl Outputs<B>) {
         let Err(arrival) = out.to_signalling(arrival) else { return };
         let Arrival { wire, from, kind, frame } = arrival;
         // The ring is full. While a call is in SecureMode nothing unread may pass towards it: SIP is sent again
@@ -392,6 +499,56 @@ impl Lcore {
 /// Whether a flow's packets, or those of its other direction, are masked.
 fn is_secured(flow: &Flow) -> bool {
     flow.mode.is_secured() || flow.reverse.is_secured()
+}
+
+/// What became of a packet that the masker let go.
+struct Left {
+    verdict: Verdict,
+    reason: Counter,
+    is_changed: bool,
+}
+
+/// Shows the recorder what leaves, and says how it is counted.
+fn tell_leaving<B>(masked: &Masked<'_>, flow: &Flow, out: &mut impl Outputs<B>) -> Left {
+    let forward = |reason, is_changed| Left { verdict: Verdict::Forward, reason, is_changed };
+    match masked {
+        Masked::Unchanged(released) => {
+            out.tap(flow, released);
+            let is_secured = flow.mode.is_secured();
+            forward(if is_secured { Counter::PassSecuredAudio } else { Counter::PassMedia }, false)
+        }
+        Masked::NotRtp => forward(Counter::PassNotRtp, false),
+        Masked::Changed(released, kind) => {
+            out.tap(flow, released);
+            let reason = match kind {
+                ChangeKind::Event => Counter::MaskedEvent,
+                ChangeKind::Silence => Counter::Silenced,
+                ChangeKind::Tone => Counter::MaskedTone,
+                ChangeKind::Late => Counter::SilencedLate,
+            };
+            forward(reason, true)
+        }
+        Masked::Drop(reason) => Left { verdict: Verdict::Discard, reason: *reason, is_changed: false },
+    }
+}
+
+/// Seals a captured key and hands it to the control core.
+fn report<B>(captured: Captured, flow: &Flow, pad: &Pad, counters: &Counters, out: &mut impl Outputs<B>) {
+    let press = Press {
+        call: flow.call,
+        transport: captured.transport,
+        from: flow.key.from,
+        digit: pad.seal(&captured.digit),
+        onset: captured.onset,
+        level: captured.level,
+    };
+    counters.count(if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost });
+}
+
+/// Whether the keys of a flow that passes are heard: those of the customer's side, for a call reference, and in SecureMode so
+/// that their echo is not taken for the caller's.
+fn is_listened_to(flow: &Flow) -> bool {
+    flow.key.from == Side::Customer && (flow.rules.hears_reference() || flow.reverse.is_secured())
 }
 
 /// What keys of a flow, or of its other direction, are replaced with.

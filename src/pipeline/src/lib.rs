@@ -5,7 +5,8 @@
 //! | [`outputs`] | [`Outputs`]: what the edge (DPDK, a replay, a test) does for the data path |
 //! | [`flow_table`] | the flows of one lcore, by open addressing |
 //! | [`secured`] | which flows are in SecureMode, for what cannot be looked up by port |
-//! | [`streams`] | the masker's state of the secured streams that an lcore sees |
+//! | `streams` | the masker's state of the secured streams that an lcore sees, and the frames that it holds |
+//! | `listeners` | the streams whose keys are heard, and which pass |
 //! | [`lcore`] | [`Lcore`]: what one poll-mode core does with a burst |
 //! | [`signalling`] | [`Signalling`]: the owner of the call table; holds SIP until every lcore knows |
 //! | [`peers`] | the signalling lcore's view of the lcores: numbers, acknowledgements, heartbeats |
@@ -15,13 +16,14 @@
 
 pub mod flow_table;
 pub mod lcore;
+mod listeners;
 pub mod outputs;
 pub mod peers;
 pub mod reassembly;
 pub mod secured;
 pub mod signalling;
 pub mod sip_peers;
-pub mod streams;
+mod streams;
 
 pub use lcore::{Lcore, LcoreLimits};
 pub use outputs::{Arrival, ArrivalKind, Outputs, Report};

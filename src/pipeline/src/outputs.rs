@@ -66,6 +66,11 @@ pub trait Outputs<B> {
     /// Answers a request of the console.
     fn answer(&mut self, token: u64, answer: Answer);
 
+    /// Whether there are frames enough that some may be held. Without, what would be held is silenced and leaves.
+    fn may_hold(&self) -> bool {
+        true
+    }
+
     /// Shows the recorder what leaves of a flow. Nothing is recorded unless the edge says so.
     fn tap(&mut self, _flow: &Flow, _released: &Released<'_>) {}
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use calls::Calls;
 use handover::{
     Answer, CallHandle, Command, Counter, Counters, Flow, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey,
-    Press, Refusal, Request, Side,
+    Press, Refusal, Request, Rules, Side,
 };
 use secret::Pad;
 use wire::buffer::Buffer;
@@ -67,6 +67,7 @@ pub struct Signalling<B> {
     limits: SignallingLimits,
     calls: Calls,
     mask_key: MaskKey,
+    rules: Rules,
     lcores: Peers,
     secured: SecuredFlows,
     hold: Hold<B>,
@@ -83,11 +84,12 @@ pub struct Signalling<B> {
 }
 
 impl<B: Buffer> Signalling<B> {
-    /// Signalling for the lcores of `links`. `mask_key` is used by orders that name none.
+    /// Signalling for the lcores of `links`. `mask_key` is used by orders that name none, `rules` for every flow.
     pub fn new(
         limits: SignallingLimits,
         calls: Calls,
         mask_key: MaskKey,
+        rules: Rules,
         links: Vec<LcoreLink>,
         counters: Counters,
         pad: Pad,
@@ -95,6 +97,7 @@ impl<B: Buffer> Signalling<B> {
         Signalling {
             calls,
             mask_key,
+            rules,
             lcores: Peers::new(links, limits.backlog),
             secured: SecuredFlows::default(),
             hold: Hold::new(limits.held, limits.hold),
@@ -241,9 +244,12 @@ impl<B: Buffer> Signalling<B> {
         let mut last = None;
         let silent = self.lcores.any_lost();
         for mut update in self.changes.drain(..) {
-            if silent && let FlowUpdate::Install(flow) = &mut update {
+            if let FlowUpdate::Install(flow) = &mut update {
+                flow.rules = self.rules;
                 for mode in [&mut flow.mode, &mut flow.reverse] {
-                    if let FlowMode::Mask(mask_key) = *mode {
+                    if let FlowMode::Mask(mask_key) = *mode
+                        && silent
+                    {
                         *mode = FlowMode::Silence(mask_key);
                     }
                 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 
 use calls::{Calls, SecureDefault};
-use handover::{Counters, Instant, LcoreLink, MaskKey, Press, WireId};
+use handover::{Counters, Instant, LcoreLink, MaskKey, Press, Rules, WireId};
 use pipeline::lcore::LcoreLimits;
 use pipeline::{Lcore, Signalling, SignallingLimits};
 use secret::Pad;
@@ -33,6 +33,8 @@ pub struct Options {
     pub carrier: Cidr,
     /// Whether calls are in SecureMode from their first message on.
     pub secure: SecureDefault,
+    /// How calls in SecureMode are masked.
+    pub rules: Rules,
     /// What the digits of presses are sealed with.
     pub pad: Pad,
     /// How large the lcore's tables are.
@@ -44,11 +46,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// A replay with tables of the usual size.
+    /// A replay with tables of the usual size, of callers whose keys are awaited throughout.
     pub fn new(carrier: Cidr, secure: SecureDefault, pad: Pad) -> Self {
         Options {
             carrier,
             secure,
+            rules: Rules::default().with_field_open(true),
             pad,
             lcore: LcoreLimits::default(),
             signalling: SignallingLimits::default(),
@@ -95,7 +98,7 @@ pub fn run(
 }
 
 struct Simulation<'a, W> {
-    lcore: Lcore,
+    lcore: Lcore<CapturedFrame>,
     signalling: Signalling<CapturedFrame>,
     edge: Edge<'a, W>,
 }
@@ -115,6 +118,7 @@ impl<'a, W: Write> Simulation<'a, W> {
                 options.signalling,
                 calls,
                 mask_key,
+                options.rules,
                 vec![link],
                 counters.clone(),
                 options.pad,
@@ -135,7 +139,7 @@ impl<'a, W: Write> Simulation<'a, W> {
     /// machines do.
     fn serve_until(&mut self, time: Instant) {
         let mut served = None;
-        while let Some(due) = self.signalling.deadline().filter(|&due| due <= time) {
+        while let Some(due) = self.deadline().filter(|&due| due <= time) {
             // What is still due after it was served would be due for ever.
             if served == Some(due) {
                 break;
@@ -147,11 +151,16 @@ impl<'a, W: Write> Simulation<'a, W> {
         self.edge.now = self.edge.now.max(time);
     }
 
-    /// All that can happen now happens: signalling hears what the lcore said, the lcore hears of flows, and what waited for
+    fn deadline(&self) -> Option<Instant> {
+        [self.signalling.deadline(), self.lcore.deadline()].into_iter().flatten().min()
+    }
+
+    /// All that can happen now happens: what was held for long enough leaves, signalling hears what the lcore said, the lcore hears of flows, and what waited for
     /// its acknowledgement leaves.
     fn settle(&mut self) {
         let Simulation { lcore, signalling, edge } = self;
         let now = edge.now;
+        lcore.serve(now, edge);
         while let Some(report) = edge.reports.pop_front() {
             signalling.report(now, report);
         }

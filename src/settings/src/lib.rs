@@ -24,7 +24,8 @@ mod pool;
 
 pub use device::Device;
 pub use model::{
-    Admin, Calls, EalSettings, Idle, LcoreSettings, MaskKey, Pool, SecureMode, Settings, Sip, Wire,
+    Admin, Calls, EalSettings, Idle, LcoreSettings, MaskKey, Pool, Reference, Replacement, SecureMode,
+    Settings, Sip, Unmaskable, WhileKeying, Wire,
 };
 pub use pool::PoolNeed;
 pub use problem::{LoadError, Problem, Problems};

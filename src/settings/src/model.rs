@@ -23,6 +23,8 @@ pub struct Settings {
     pub calls: Calls,
     /// `[secure_mode]`
     pub secure_mode: SecureMode,
+    /// `[reference]`
+    pub reference: Reference,
     /// `[pool]`
     pub pool: Pool,
     /// `[admin]`
@@ -127,8 +129,52 @@ pub struct SecureMode {
     pub mask_key: MaskKey,
     /// How long a SIP message is held for acknowledgements.
     pub hold: Duration,
-    /// Media streams in SecureMode at a time on one lcore; further ones are masked without being captured.
+    /// Media streams in SecureMode at a time on one lcore; further ones are silenced and not captured.
     pub streams: u32,
+    /// What leaves in place of a key's tone.
+    pub replacement: Replacement,
+    /// What becomes of audio whose tones cannot be masked.
+    pub unmaskable: Unmaskable,
+    /// What becomes of the caller's audio while a field is being keyed.
+    pub while_keying: WhileKeying,
+}
+
+/// `[reference]`
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Reference {
+    /// Whether keys from the customer's side are heard in all calls, for call references.
+    pub hear: bool,
+}
+
+/// What leaves in place of a key's tone in the audio.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Replacement {
+    /// The mask key's tone.
+    #[default]
+    Tone,
+    /// Silence.
+    Silence,
+}
+
+/// What becomes of audio in SecureMode whose tones cannot be masked: other codecs, encryption without keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unmaskable {
+    /// It does not leave.
+    #[default]
+    Silence,
+    /// It leaves as it came, keys and all.
+    Pass,
+}
+
+/// What becomes of the caller's audio from the first key of a field to the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhileKeying {
+    /// What may be a tone in it is replaced.
+    #[default]
+    Detect,
+    /// It is silent.
+    Silence,
 }
 
 /// What replaces a key that was pressed.

@@ -22,7 +22,8 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("[idle]", &["mode", "sleep_us"]),
     ("[sip]", &["waiting", "held", "reassemblies", "fragments"]),
     ("[calls]", &["calls", "legs_per_call", "flows_per_call", "idle_s", "linger_s"]),
-    ("[secure_mode]", &["mask_key", "hold_ms", "streams"]),
+    ("[secure_mode]", &["mask_key", "hold_ms", "streams", "replacement", "unmaskable", "while_keying"]),
+    ("[reference]", &["hear"]),
     ("[pool]", &["mbufs", "cache"]),
     ("[admin]", &["socket"]),
 ];
@@ -114,6 +115,7 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings>
     let sip = tables::read_sip(document, root);
     let calls = tables::read_calls(document, root);
     let secure_mode = tables::read_secure_mode(document, root);
+    let reference = tables::read_reference(document, root);
     let admin = tables::read_admin(document, root);
     let lcores = lcores::read_lcores(document, root, &wires);
     let (pool, pool_place) = tables::read_pool(document, root);
@@ -129,7 +131,7 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings>
         eal::complete(&mut wire.carrier, wire.mtu, wire.queues);
         eal::complete(&mut wire.customer, wire.mtu, wire.queues);
     }
-    let mut settings = Settings { eal, wires, lcores, idle, sip, calls, secure_mode, pool, admin };
+    let mut settings = Settings { eal, wires, lcores, idle, sip, calls, secure_mode, reference, pool, admin };
     settings.pool.data_room = data_room(&settings.wires);
     pool::settle(document, &mut settings, pool_place);
     eal::check_memory(document, root, &settings);

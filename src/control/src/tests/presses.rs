@@ -16,7 +16,7 @@ fn at(millis: u64) -> Instant {
 
 fn press(pad: &secret::Pad, call: CallHandle, transport: Transport, key: u8, millis: u64) -> Press {
     let digit = pad.seal(&Digit::from_ascii(key).expect("a key"));
-    Press { call, transport, from: Side::Carrier, digit, onset: at(millis) }
+    Press { call, transport, from: Side::Carrier, digit, onset: at(millis), level: None }
 }
 
 fn call(slot: u32) -> CallHandle {

@@ -1,8 +1,11 @@
 //! The edge of one lcore: its transmit queues, and its ends of the rings.
 
+use core::time::Duration;
+use std::sync::Arc;
+
 use handover::rings::Ring;
-use handover::{Answer, Counter, Counters, Press, Side, WireId};
-use nic::{Burst, Mbuf, TxQueue};
+use handover::{Answer, Counter, Counters, Instant, Press, Side, WireId};
+use nic::{Burst, Mbuf, Pool, TxQueue};
 use pipeline::{Arrival, ArrivalKind, Outputs, Report};
 
 /// The rings that lcores share.
@@ -66,8 +69,17 @@ pub(super) struct Edge {
     /// What other lcores want sent.
     relayed: Ring<Relayed>,
     rings: Rings,
+    pool: Arc<Pool>,
+    /// When the pool was last looked at, and whether it had packets to spare.
+    looked_at: Instant,
+    may_hold: bool,
     counters: Counters,
 }
+
+/// How often the pool is looked at, which takes a look at every lcore's cache.
+const POOL_PERIOD: Duration = Duration::from_millis(1);
+/// Where fewer packets than this part of the pool are free, none is held.
+const LOW_WATER: u32 = 16;
 
 const fn sent(side: Side) -> Counter {
     match side {
@@ -78,7 +90,13 @@ const fn sent(side: Side) -> Counter {
 
 impl Edge {
     /// An edge with a way to each wire, in the wires' order; `relayed` brings what others want sent through it.
-    pub(super) fn new(ways: Vec<Way>, relayed: Ring<Relayed>, rings: Rings, counters: Counters) -> Self {
+    pub(super) fn new(
+        ways: Vec<Way>,
+        relayed: Ring<Relayed>,
+        rings: Rings,
+        pool: Arc<Pool>,
+        counters: Counters,
+    ) -> Self {
         let ports = ways
             .into_iter()
             .map(|way| match way {
@@ -88,7 +106,15 @@ impl Edge {
                 Way::Relay(ring) => Port::Relay(ring),
             })
             .collect();
-        Edge { ports, relayed, rings, counters }
+        Edge { ports, relayed, rings, pool, looked_at: Instant::ZERO, may_hold: true, counters }
+    }
+
+    /// Looks now and then whether packets may be held.
+    pub(super) fn look_at_pool(&mut self, now: Instant) {
+        if now.since(self.looked_at) >= POOL_PERIOD {
+            self.looked_at = now;
+            self.may_hold = self.pool.available() >= self.pool.size() / LOW_WATER;
+        }
     }
 
     /// Sends all that waits. What a port does not take now is tried again at the next call. Whether anything was
@@ -141,6 +167,10 @@ impl Outputs<Mbuf> for Edge {
 
     fn press(&mut self, press: Press) -> Result<(), Press> {
         self.rings.presses.push(press)
+    }
+
+    fn may_hold(&self) -> bool {
+        self.may_hold
     }
 
     fn answer(&mut self, token: u64, answer: Answer) {

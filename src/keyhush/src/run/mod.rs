@@ -28,12 +28,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use calls::{Calls, SecureDefault};
 use control::{Control, Gauge};
 use handover::rings::Ring;
-use handover::{Counters, Instant, LcoreLink, MaskKey, Press, Request, WireId};
+use handover::{Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, WireId};
 use nic::{Clock, Eal, LcoreHandle, LcoreId, NicError};
 use pipeline::reassembly::ReassemblyLimits;
 use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
 use secret::Pad;
-use settings::{Idle, Settings};
+use settings::{Idle, Replacement, Settings, Unmaskable, WhileKeying};
 
 use alarms::{Alarms, Watched};
 use edge::{Edge, Relayed, Rings, Way};
@@ -208,7 +208,10 @@ fn assemble(
     wires: &mut Wires,
 ) -> LcoreWork {
     let (own, link) = (&settings.lcores[number], &shared.links[number]);
-    let limits = LcoreLimits { flows: flows(settings), streams: settings.secure_mode.streams };
+    let streams = settings.secure_mode.streams;
+    // Two streams are an ordinary call seen once, and one that goes round by a conference.
+    let listeners = if settings.reference.hear { settings.calls.calls.saturating_mul(2) } else { streams };
+    let limits = LcoreLimits { flows: flows(settings), streams, listeners };
     let mut polled = Vec::new();
     let mut ways = Vec::new();
     for wire in 0..settings.wires.len() {
@@ -236,7 +239,13 @@ fn assemble(
         lcore: Lcore::new(limits, link.clone(), counters.clone(), shared.pad.clone(), shared.seed),
         polled,
         signalling,
-        edge: Edge::new(ways, shared.relays[number].clone(), shared.rings.clone(), counters.clone()),
+        edge: Edge::new(
+            ways,
+            shared.relays[number].clone(),
+            shared.rings.clone(),
+            wires.pool(),
+            counters.clone(),
+        ),
         counters: counters.clone(),
         sleep: match settings.idle {
             Idle::Poll => None,
@@ -279,7 +288,23 @@ fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Sign
     };
     let calls = Calls::new(calls, SecureDefault::Never, shared.seed);
     let mask_key = MaskKey::from_ascii(settings.secure_mode.mask_key.ascii()).unwrap_or_default();
-    Signalling::new(limits, calls, mask_key, shared.links.clone(), counters.clone(), shared.pad.clone())
+    let secure = &settings.secure_mode;
+    let rules = Rules::default()
+        .with_silence(secure.replacement == Replacement::Silence)
+        .with_unmaskable_passed(secure.unmaskable == Unmaskable::Pass)
+        .with_silence_while_keying(secure.while_keying == WhileKeying::Silence)
+        .with_reference_heard(settings.reference.hear)
+        // Who puts a call into SecureMode by hand awaits keys.
+        .with_field_open(true);
+    Signalling::new(
+        limits,
+        calls,
+        mask_key,
+        rules,
+        shared.links.clone(),
+        counters.clone(),
+        shared.pad.clone(),
+    )
 }
 
 /// Waits for the end; meanwhile watches the signalling lcore, ports and links, and says every alarm once.

@@ -36,7 +36,7 @@ pub(super) struct SignallingWork {
 /// What an lcore does and owns.
 pub(super) struct LcoreWork {
     pub(super) number: usize,
-    pub(super) lcore: Lcore,
+    pub(super) lcore: Lcore<Mbuf>,
     pub(super) polled: Vec<Polled>,
     pub(super) signalling: Option<SignallingWork>,
     pub(super) edge: Edge,
@@ -80,6 +80,7 @@ impl LcoreWork {
     fn turn(&mut self, burst: &mut Burst) -> bool {
         let now = Instant::from_nanos(self.clock.now_nanos());
         let mut busy = false;
+        self.edge.look_at_pool(now);
         // Updates first: no packet is judged by a table older than the acknowledgement says.
         self.lcore.follow();
         for polled in &mut self.polled {
@@ -109,6 +110,11 @@ impl LcoreWork {
             // Where one lcore does everything, it can acknowledge at once.
             self.lcore.follow();
             work.poll(now, &mut self.edge, &self.fault);
+        }
+        let (lcore, edge) = (&mut self.lcore, &mut self.edge);
+        if catch_unwind(AssertUnwindSafe(|| lcore.serve(now, edge))).is_err() {
+            self.counters.count(Counter::LcorePanics);
+            self.lcore.fail_closed();
         }
         busy | self.edge.flush()
     }

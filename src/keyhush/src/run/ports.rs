@@ -1,5 +1,7 @@
 //! Devices → started ports and their queues.
 
+use std::sync::Arc;
+
 use handover::{Counter, Counters, Instant, Side};
 use nic::{Eal, NicError, Pool, Port, PortConfig, RxQueue, Started, TxQueue};
 use settings::Settings;
@@ -25,6 +27,7 @@ struct StartedWire {
 /// All wires.
 pub(super) struct Wires {
     wires: Vec<StartedWire>,
+    pool: Arc<Pool>,
     counters: Counters,
 }
 
@@ -33,7 +36,7 @@ impl Wires {
     pub(super) fn start(eal: &Eal, settings: &Settings, counters: Counters) -> Result<Wires, NicError> {
         let socket = eal.lcores().first().map_or(0, |lcore| lcore.socket);
         let own = &settings.pool;
-        let pool = Pool::new(eal, "keyhush", own.mbufs, own.cache, own.data_room, socket)?;
+        let pool = Arc::new(Pool::new(eal, "keyhush", own.mbufs, own.cache, own.data_room, socket)?);
         let mut wires = Vec::new();
         for wire in &settings.wires {
             let config = PortConfig {
@@ -59,7 +62,12 @@ impl Wires {
                 losses: [[0; 4]; 2],
             });
         }
-        Ok(Wires { wires, counters })
+        Ok(Wires { wires, pool, counters })
+    }
+
+    /// The pool of all packets.
+    pub(super) fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
     }
 
     /// The next lcore's queues of a wire.

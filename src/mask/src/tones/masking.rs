@@ -4,7 +4,7 @@ use lanes::dtmf::{HOP, Phasor, WINDOW, radians_a_hop, turned};
 use zeroize::Zeroize;
 
 use super::Vigilance;
-use super::limits::MaskingLimits;
+use super::limits::{MaskingLimits, dbm0};
 use super::window::Likeness;
 
 /// Windows without suspicion after which masking is at ease again.
@@ -73,7 +73,7 @@ impl Drop for Suspicion {
 }
 
 /// Windows that may hold a tone: 80 samples each, one every 20.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Suspects {
     first: u64,
     /// Samples before and after a suspect window that are suspect too.
@@ -82,11 +82,18 @@ pub struct Suspects {
     bits: u64,
     /// There were more windows than can be told apart, and one of them is suspect.
     beyond: bool,
+    /// The power of both frequencies in the loudest suspect window.
+    power: f32,
 }
 
 impl Suspects {
     pub(super) fn starting_at(first: u64, vigilance: Vigilance) -> Self {
-        Suspects { first, guard: vigilance.guard(), count: 0, bits: 0, beyond: false }
+        Suspects { first, guard: vigilance.guard(), count: 0, bits: 0, beyond: false, power: 0.0 }
+    }
+
+    /// Takes in how loud a suspect window is.
+    pub(super) fn hear(&mut self, window: &Likeness) {
+        self.power = self.power.max(window.powers.iter().sum());
     }
 
     pub(super) fn add(&mut self, is_suspect: bool) {
@@ -100,6 +107,24 @@ impl Suspects {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.bits == 0 && !self.beyond
+    }
+
+    /// The level of the loudest suspect window, in dBm0.
+    pub fn level(&self) -> f32 {
+        dbm0(self.power)
+    }
+
+    /// Where the second of two windows beside each other ends that hold nothing. `run` is how many such windows there were
+    /// just before, and becomes how many there are at the end.
+    pub fn two_clean(&self, run: &mut u8) -> Option<u64> {
+        for at in 0..self.count {
+            let is_suspect = if at < 64 { self.bits >> at & 1 == 1 } else { self.beyond };
+            *run = if is_suspect { 0 } else { run.saturating_add(1) };
+            if *run >= 2 {
+                return Some(self.first + u64::from(at) * HOP as u64 + WINDOW as u64);
+            }
+        }
+        None
     }
 
     /// The stretches that may hold a tone, from sample to sample, in order; guards included, so that neighbours may overlap.

@@ -1,4 +1,4 @@
-use handover::{Answer, CallHandle, Format, FormatKind, Formats, MaskKey, NumberedUpdate};
+use handover::{Answer, CallHandle, Format, FormatKind, Formats, MaskKey, NumberedUpdate, Rules};
 
 use super::*;
 
@@ -47,10 +47,20 @@ impl<B> Outputs<B> for Taken<B> {
 
 const AGENT: [u8; 4] = [198, 51, 100, 20];
 
-fn lcore() -> (Lcore, LcoreLink, Counters) {
+fn lcore<B: Buffer>() -> (Lcore<B>, LcoreLink, Counters) {
     let (link, counters) = (LcoreLink::new(16), Counters::default());
     let pad = Pad::new(|_| Ok(())).expect("a page may be locked");
-    (Lcore::new(LcoreLimits { flows: 2, streams: 2 }, link.clone(), counters.clone(), pad, 1), link, counters)
+    (
+        Lcore::new(
+            LcoreLimits { flows: 2, streams: 2, listeners: 2 },
+            link.clone(),
+            counters.clone(),
+            pad,
+            1,
+        ),
+        link,
+        counters,
+    )
 }
 
 fn flow(port: u16, from: Side, mode: FlowMode) -> Flow {
@@ -67,6 +77,7 @@ fn flow(port: u16, from: Side, mode: FlowMode) -> Flow {
         call: CallHandle { slot: 1, generation: 1 },
         mode,
         formats,
+        rules: Rules::default(),
         encrypted: false,
         reverse: FlowMode::Pass,
         learn: from == Side::Customer,
@@ -92,7 +103,7 @@ fn install(link: &LcoreLink, number: u64, flow: Flow) {
 #[test]
 fn chained_frames_pass_except_towards_a_secured_call() {
     let (mut lcore, link, counters) = lcore();
-    let arrive = |lcore: &mut Lcore, frame: Vec<u8>| {
+    let arrive = |lcore: &mut Lcore<Chained>, frame: Vec<u8>| {
         let mut out = Taken::default();
         lcore.process(
             Instant::ZERO,
@@ -160,7 +171,11 @@ fn a_full_flow_table_fails_closed_and_streams_come_back() {
     for round in 0..10_u64 {
         let number = 4 + round * 2;
         let mut out = Taken::default();
-        lcore.process(Instant::ZERO, WireId(0), Side::Carrier, core::iter::once(rtp(9, 1)), &mut out);
+        let mut frame = rtp(9, 1);
+        // The sequence number.
+        frame[45] = round as u8;
+        lcore.process(Instant::ZERO, WireId(0), Side::Carrier, core::iter::once(frame), &mut out);
+        lcore.serve(Instant::from_nanos(1_000_000_000), &mut out);
         assert_eq!(out.left.len(), 1);
         let key = flow(1, Side::Carrier, secured).key;
         if round % 2 == 0 {

@@ -136,6 +136,7 @@ impl<B: Buffer> Signalling<B> {
                 transport: captured.transport,
                 from: route.from,
                 digit: pad.seal(&captured.digit),
+                level: None,
                 onset: captured.onset,
             });
         })?;

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use super::only;
 use crate::document::{Document, Section};
-use crate::model::{Admin, Calls, EalSettings, Idle, MaskKey, Pool, SecureMode, Sip};
+use crate::model::{
+    Admin, Calls, EalSettings, Idle, MaskKey, Pool, Reference, Replacement, SecureMode, Sip, Unmaskable,
+    WhileKeying,
+};
 use crate::{Device, eal};
 
 /// One less than the length of `sockaddr_un::sun_path`: room for the terminating zero.
@@ -120,7 +123,14 @@ pub(super) fn read_calls(document: &mut Document<'_>, root: &Section<'_, '_>) ->
 }
 
 pub(super) fn read_secure_mode(document: &mut Document<'_>, root: &Section<'_, '_>) -> SecureMode {
-    let mut secure = SecureMode { mask_key: MaskKey::Pound, hold: Duration::from_millis(5), streams: 1024 };
+    let mut secure = SecureMode {
+        mask_key: MaskKey::Pound,
+        hold: Duration::from_millis(5),
+        streams: 1024,
+        replacement: Replacement::Tone,
+        unmaskable: Unmaskable::Silence,
+        while_keying: WhileKeying::Detect,
+    };
     let Some(section) = root.table(document, "secure_mode") else { return secure };
     only(document, &section, "[secure_mode]");
     let keys = [("#", MaskKey::Pound), ("0", MaskKey::Zero), ("1", MaskKey::One)];
@@ -129,7 +139,19 @@ pub(super) fn read_secure_mode(document: &mut Document<'_>, root: &Section<'_, '
         secure.hold = Duration::from_millis(hold.into());
     }
     secure.streams = section.integer(document, "streams", 2..=1_000_000u32).unwrap_or(secure.streams);
+    let replacements = [("tone", Replacement::Tone), ("silence", Replacement::Silence)];
+    secure.replacement = section.choice(document, "replacement", &replacements).unwrap_or(secure.replacement);
+    let ways = [("silence", Unmaskable::Silence), ("pass", Unmaskable::Pass)];
+    secure.unmaskable = section.choice(document, "unmaskable", &ways).unwrap_or(secure.unmaskable);
+    let ways = [("detect", WhileKeying::Detect), ("silence", WhileKeying::Silence)];
+    secure.while_keying = section.choice(document, "while_keying", &ways).unwrap_or(secure.while_keying);
     secure
+}
+
+pub(super) fn read_reference(document: &mut Document<'_>, root: &Section<'_, '_>) -> Reference {
+    let Some(section) = root.table(document, "reference") else { return Reference::default() };
+    only(document, &section, "[reference]");
+    Reference { hear: section.boolean(document, "hear").unwrap_or(false) }
 }
 
 pub(super) fn read_pool(document: &mut Document<'_>, root: &Section<'_, '_>) -> (Pool, Option<Range<usize>>) {

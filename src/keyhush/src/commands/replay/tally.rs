@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use handover::{CallHandle, Instant, Press, Side, Transport};
-use payment::{MergeInput, MergedPress, Merger, Reported};
+use payment::{Echoes, MergeInput, MergedPress, Merger, Reported};
 use secret::Pad;
 
 /// A side of a call without presses for this long has its merger dropped: longer than any transport is awaited.
@@ -16,6 +16,7 @@ const MERGERS: usize = 1024;
 pub(crate) struct Tally {
     calls: BTreeMap<(CallHandle, Side), OfCall>,
     mergers: BTreeMap<(CallHandle, Side), (Merger, Instant)>,
+    echoes: BTreeMap<CallHandle, Echoes>,
     pad: Pad,
     reveal: bool,
     now: Instant,
@@ -78,13 +79,28 @@ fn reveal(_digits: &mut Option<String>, _press: &MergedPress) {}
 impl Tally {
     /// `reveal` says whether digits are kept for the report.
     pub(crate) fn new(pad: Pad, reveal: bool) -> Self {
-        Tally { calls: BTreeMap::new(), mergers: BTreeMap::new(), pad, reveal, now: Instant::ZERO }
+        Tally {
+            calls: BTreeMap::new(),
+            mergers: BTreeMap::new(),
+            echoes: BTreeMap::new(),
+            pad,
+            reveal,
+            now: Instant::ZERO,
+        }
     }
 
     /// Takes a press. Time is what the presses say; it never goes back.
     pub(crate) fn take(&mut self, press: Press) {
-        let Press { call, transport, from, digit, onset } = press;
+        let Press { call, transport, from, digit, onset, level } = press;
         let Some(digit) = self.pad.open(digit) else { return };
+        if let Some(level) = level {
+            let echoes = self.echoes.entry(call).or_default();
+            match from {
+                Side::Customer => echoes.sent(&digit, onset, level),
+                Side::Carrier if echoes.is_echo(&digit, onset, level) => return,
+                Side::Carrier => {}
+            }
+        }
         self.now = self.now.max(onset);
         let now = self.now;
         if self.mergers.len() >= MERGERS {

@@ -18,6 +18,7 @@ fn press(pad: &Pad, slot: u32, transport: Transport, key: u8, millis: u64) -> Pr
         from: Side::Carrier,
         digit: pad.seal(&Digit::from_ascii(key).expect("a key")),
         onset: Instant::from_nanos(millis * 1_000_000),
+        level: None,
     }
 }
 

@@ -1,0 +1,85 @@
+//! Hears the tones in a stream's payloads, whatever its codec.
+
+use zeroize::Zeroize;
+
+use super::codec::Codec;
+use crate::g722;
+use crate::tones::{Audio, Detector, Halver, Heard, Suspects, Vigilance};
+
+/// Samples at 16 kHz that are heard at once.
+const PIECE: usize = 640;
+
+/// A detector, and what brings each codec to its rate.
+#[derive(Debug, Default)]
+pub(crate) struct Ear {
+    detector: Detector,
+    halver: Halver,
+    decoder: g722::Decoder,
+}
+
+impl Ear {
+    /// The position of the next sample, in samples at 8 kHz since the stream began.
+    pub(crate) fn position(&self) -> u64 {
+        self.detector.position()
+    }
+
+    /// As [`Detector::skip`].
+    pub(crate) fn skip(&mut self, samples: u64, heard: &mut dyn FnMut(Heard)) {
+        self.detector.skip(samples, heard);
+    }
+
+    /// Hears the next payload. What may be a tone in it, and before it, goes to `suspected`, piece by piece.
+    pub(crate) fn listen(
+        &mut self,
+        codec: Codec,
+        payload: &[u8],
+        vigilance: Vigilance,
+        heard: &mut dyn FnMut(Heard),
+        suspected: &mut dyn FnMut(Suspects),
+    ) {
+        let mut samples = [0i16; PIECE];
+        let mut halved = [0i16; PIECE / 2];
+        match codec {
+            Codec::Ulaw => {
+                for piece in payload.chunks(PIECE) {
+                    suspected(self.detector.listen(Audio::Ulaw(piece), vigilance, heard));
+                }
+            }
+            Codec::Alaw => {
+                for piece in payload.chunks(PIECE) {
+                    suspected(self.detector.listen(Audio::Alaw(piece), vigilance, heard));
+                }
+            }
+            Codec::Linear8 => {
+                for piece in payload.chunks(2 * PIECE) {
+                    let linear = linear(piece, &mut samples);
+                    suspected(self.detector.listen(Audio::Linear(linear), vigilance, heard));
+                }
+            }
+            Codec::Linear16 => {
+                for piece in payload.chunks(2 * PIECE) {
+                    let halved = self.halver.halve(linear(piece, &mut samples), &mut halved);
+                    suspected(self.detector.listen(Audio::Linear(halved), vigilance, heard));
+                }
+            }
+            Codec::G722 => {
+                for piece in payload.chunks(PIECE / 2) {
+                    let halved = self.halver.halve(self.decoder.decode(piece, &mut samples), &mut halved);
+                    suspected(self.detector.listen(Audio::Linear(halved), vigilance, heard));
+                }
+            }
+        }
+        samples.zeroize();
+        halved.zeroize();
+    }
+}
+
+/// Linear samples out of their bytes, as many as there is room for.
+pub(crate) fn linear<'a>(bytes: &[u8], samples: &'a mut [i16]) -> &'a [i16] {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let count = pairs.len().min(samples.len());
+    for (sample, pair) in samples.iter_mut().zip(pairs) {
+        *sample = i16::from_be_bytes(*pair);
+    }
+    samples.get(..count).unwrap_or_default()
+}

@@ -1,0 +1,159 @@
+//! Listens to what is held, in order, and marks what may be a tone.
+
+use core::time::Duration;
+
+use handover::{Instant, Transport};
+
+use super::codec::Codec;
+use super::{Captured, Frames, Held, Kind, SecuredStream};
+use crate::listener::both;
+use crate::synthesis::TONE_LEVEL;
+use crate::tones::{Heard, Suspects, Vigilance};
+
+/// How long after a mask tone its echo comes back: 400 ms on the way, and the hold.
+const ECHO: Duration = Duration::from_millis(460);
+/// An echo is at least so much weaker than the mask tone. What is as weak and no echo is replaced all the same, by silence:
+/// a tone would have an echo again, without end.
+const ECHO_LOSS: f32 = 10.0;
+
+impl SecuredStream {
+    /// Hears all whose turn has come; at the time that the first one is due, what is missing counts as lost.
+    pub(super) fn hear(&mut self, now: Instant, frames: &dyn Frames, capture: &mut dyn FnMut(Captured)) {
+        while let Some(at) = self.held.iter().position(|held| !held.is_heard) {
+            let Some(next) = self.held.get(at).copied() else { return };
+            let is_lost = next.sequence != self.order.next();
+            let may_wait = at > 0 && self.held.first().is_some_and(|head| now < head.due);
+            if is_lost && may_wait {
+                return;
+            }
+            if is_lost && self.departure.is_none() {
+                self.unsure = Some(0);
+            }
+            match next.kind {
+                // SecureMode has ended, and no key that was down then is down any more.
+                _ if self.departure.is_some_and(|departure| !departure.is_sounding) => {}
+                Kind::Audio(codec) => self.hear_audio(at, codec, is_lost, now, frames, capture),
+                Kind::Other(_) => self.settle_before(at),
+            }
+            self.order.heard(next.sequence);
+            if let Some(held) = self.held.get_mut(at) {
+                held.is_heard = true;
+            }
+        }
+    }
+
+    /// What is before a place has no audio behind it.
+    fn settle_before(&mut self, at: usize) {
+        if self.departure.is_some() {
+            return;
+        }
+        if let Some(before) = at.checked_sub(1).and_then(|before| self.held.get_mut(before)) {
+            before.silence_tail();
+        }
+    }
+
+    fn hear_audio(
+        &mut self,
+        at: usize,
+        codec: Codec,
+        is_lost: bool,
+        now: Instant,
+        frames: &dyn Frames,
+        capture: &mut dyn FnMut(Captured),
+    ) {
+        let Some(next) = self.held.get(at).copied() else { return };
+        let gap = self.expected.map_or(0, |expected| next.timestamp.wrapping_sub(expected) as i32);
+        if is_lost || gap != 0 {
+            self.settle_before(at);
+            // A timestamp that goes back is a break of unknown length.
+            self.ear.skip(u64::from(gap.max(0) as u32 / codec.ticks()), &mut |_| {});
+        }
+        let start = self.ear.position();
+        let end = start + u64::from(next.samples);
+        if let Some(held) = self.held.get_mut(at) {
+            held.start = start;
+            let (until, is_echo) = self.suspect_until;
+            held.mark(start..until, is_echo);
+            if now < self.event_until {
+                held.cells.sound(0..u64::from(held.samples));
+            }
+        }
+        let vigilance = if self.rules.is_field_open() || now < self.raised_until {
+            Vigilance::Raised
+        } else {
+            Vigilance::Ordinary
+        };
+        let payload = frames.payload(next.place);
+        let audio = payload.get(usize::from(next.at)..).and_then(|rest| rest.get(..usize::from(next.len)));
+        let after_tone = self.sounded.is_some_and(|sounded| now.since(sounded) <= ECHO);
+        let mut is_pressed = false;
+        let SecuredStream { ear, held, unsure, suspect_until, departure, .. } = self;
+        let is_secured = departure.is_none();
+        let captures = is_secured;
+        let mut heard = |heard: Heard| {
+            let Heard::Onset { digit, at, levels } = heard else { return };
+            if !captures {
+                return;
+            }
+            is_pressed = true;
+            let ago = Duration::from_micros(end.saturating_sub(at) * 125);
+            let level = Some(both(levels));
+            let onset = next.arrived - ago;
+            capture(Captured { digit, transport: Transport::Tone, onset, level });
+        };
+        let mut suspected = |suspects: Suspects| {
+            let is_echo = after_tone && suspects.level() <= TONE_LEVEL - ECHO_LOSS;
+            for (from, to) in suspects.stretches() {
+                if !is_secured && from > suspect_until.0 {
+                    // Another key, pressed after SecureMode.
+                    continue;
+                }
+                let range = from.saturating_sub(codec.lag())..to;
+                suspect_until.0 = suspect_until.0.max(to);
+                suspect_until.1 = is_echo;
+                held.iter_mut().take(at + 1).for_each(|held| held.mark(range.clone(), is_echo));
+            }
+            if let Some(run) = unsure {
+                let clean = suspects.two_clean(run);
+                if let Some(held) = held.get_mut(at) {
+                    held.cells.silence(0..clean.unwrap_or(end).saturating_sub(start));
+                }
+                if clean.is_some() {
+                    *unsure = None;
+                }
+            }
+        };
+        ear.listen(codec, audio.unwrap_or_default(), vigilance, &mut heard, &mut suspected);
+        if let Some(departure) = departure
+            && suspect_until.0 < end
+            && now >= self.event_until
+        {
+            departure.is_sounding = false;
+        }
+        self.expected = Some(next.timestamp.wrapping_add(u32::from(next.samples) * codec.ticks()));
+        if is_pressed {
+            self.key_pressed();
+        }
+        if self.keying
+            && let Some(held) = self.held.get_mut(at)
+        {
+            held.cells.mute();
+        }
+    }
+}
+
+impl Held {
+    /// Marks what it holds of the stream's samples `range`.
+    fn mark(&mut self, range: core::ops::Range<u64>, is_echo: bool) {
+        let (from, to) = (range.start.max(self.start), range.end.min(self.end()));
+        if !self.is_audio() || from >= to {
+            return;
+        }
+        let own = from - self.start..to - self.start;
+        if is_echo {
+            self.cells.silence(own);
+        } else {
+            self.cells.sound(own);
+        }
+    }
+}
