@@ -42,7 +42,7 @@ fn thrice_told(keys: &[u8]) -> Vec<Sent> {
 }
 
 /// The presses of one call, merged in the order in which they were reported.
-fn merged(presses: &[OpenPress]) -> Vec<MergedPress> {
+pub(crate) fn merged(presses: &[OpenPress]) -> Vec<MergedPress> {
     let mut merger = Merger::new();
     let mut merged = Vec::new();
     let mut now = Instant::ZERO;
@@ -56,7 +56,7 @@ fn merged(presses: &[OpenPress]) -> Vec<MergedPress> {
     merged
 }
 
-fn keys(presses: &[MergedPress]) -> String {
+pub(crate) fn keys(presses: &[MergedPress]) -> String {
     presses.iter().map(|press| char::from(press.digit.reveal())).collect()
 }
 

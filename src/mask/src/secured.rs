@@ -43,8 +43,9 @@ use order::{Order, Place};
 pub const MOST_HELD: usize = 6;
 /// What must have been heard beyond a packet before it leaves, in samples at 8 kHz.
 const LOOK_AHEAD: u64 = 160;
-/// How much longer than that a packet waits for what follows it: the jitter of an ordinary network.
-const PATIENCE: Duration = Duration::from_millis(15);
+/// How much longer than that a packet waits for what follows it: as long as a packet is late that was overtaken by the next
+/// one, and the jitter of an ordinary network.
+const PATIENCE: Duration = Duration::from_millis(25);
 /// An event whose last packet was so long ago is over, though its end was lost. They come every 50 ms at least (RFC 4733
 /// section 2.5.1.2).
 const EVENT_PAUSE: Duration = Duration::from_millis(150);
@@ -152,6 +153,18 @@ impl Held {
 }
 
 /// A stream that has left SecureMode, as long as a hold is left of it.
+/// Stretches that may hold a tone, without a gap between them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    /// Its first sample, and the one after its last, guards included.
+    from: u64,
+    until: u64,
+    /// How loud it became, in dBm0.
+    level: f32,
+    /// It began while a mask tone may come back.
+    after_tone: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Departure {
     since: Instant,
@@ -169,8 +182,10 @@ pub struct SecuredStream {
     ear: Ear,
     /// The timestamp at which the audio goes on that was heard last.
     expected: Option<u32>,
-    /// Where the last stretch ends that may hold a tone, and whether it may be an echo.
-    suspect_until: (u64, bool),
+    /// What may be a tone, and may go on.
+    run: Run,
+    /// How loud the caller's first key was, in dBm0.
+    caller_level: Option<f32>,
     /// After a loss: how many windows were clean, until it is two beside each other.
     unsure: Option<u8>,
     event_until: Instant,
@@ -328,9 +343,13 @@ impl SecuredStream {
             }
             FlowMode::Pass => {
                 self.keying = false;
-                let is_sounding = self.suspect_until.0 >= self.ear.position() || now < self.event_until;
-                let departure = Departure { since: now, hold: self.hold, is_sounding };
-                self.departure.get_or_insert(departure);
+                let is_sounding = self.run.until >= self.ear.position() || now < self.event_until;
+                if self.departure.is_none() {
+                    self.departure = Some(Departure { since: now, hold: self.hold, is_sounding });
+                    for held in &mut self.held {
+                        held.due = held.due.min(held.arrived + self.hold);
+                    }
+                }
             }
         }
     }

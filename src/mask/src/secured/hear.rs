@@ -5,16 +5,19 @@ use core::time::Duration;
 use handover::{Instant, Transport};
 
 use super::codec::Codec;
-use super::{Captured, Frames, Held, Kind, SecuredStream};
+use super::{Captured, Frames, Held, Kind, Run, SecuredStream};
 use crate::listener::both;
 use crate::synthesis::TONE_LEVEL;
 use crate::tones::{Heard, Suspects, Vigilance};
 
 /// How long after a mask tone its echo comes back: 400 ms on the way, and the hold.
 const ECHO: Duration = Duration::from_millis(460);
-/// An echo is at least so much weaker than the mask tone. What is as weak and no echo is replaced all the same, by silence:
-/// a tone would have an echo again, without end.
+/// An echo is at least so much weaker than the mask tone.
 const ECHO_LOSS: f32 = 10.0;
+/// And than the caller's own keys, which differ by less from each other.
+const WEAKER: f32 = 9.0;
+/// Where the caller's keys are as weak as an echo may be, level tells nothing.
+const QUIET: f32 = TONE_LEVEL - 6.0;
 
 impl SecuredStream {
     /// Hears all whose turn has come; at the time that the first one is due, what is missing counts as lost.
@@ -72,8 +75,7 @@ impl SecuredStream {
         let end = start + u64::from(next.samples);
         if let Some(held) = self.held.get_mut(at) {
             held.start = start;
-            let (until, is_echo) = self.suspect_until;
-            held.mark(start..until, is_echo);
+            held.mark(start..self.run.until, self.run.is_echo(self.caller_level));
             if now < self.event_until {
                 held.cells.sound(0..u64::from(held.samples));
             }
@@ -87,7 +89,7 @@ impl SecuredStream {
         let audio = payload.get(usize::from(next.at)..).and_then(|rest| rest.get(..usize::from(next.len)));
         let after_tone = self.sounded.is_some_and(|sounded| now.since(sounded) <= ECHO);
         let mut is_pressed = false;
-        let SecuredStream { ear, held, unsure, suspect_until, departure, .. } = self;
+        let SecuredStream { ear, held, unsure, run, caller_level, departure, .. } = self;
         let is_secured = departure.is_none();
         let captures = is_secured;
         let mut heard = |heard: Heard| {
@@ -102,16 +104,23 @@ impl SecuredStream {
             capture(Captured { digit, transport: Transport::Tone, onset, level });
         };
         let mut suspected = |suspects: Suspects| {
-            let is_echo = after_tone && suspects.level() <= TONE_LEVEL - ECHO_LOSS;
             for (from, to) in suspects.stretches() {
-                if !is_secured && from > suspect_until.0 {
-                    // Another key, pressed after SecureMode.
-                    continue;
+                let from = from.saturating_sub(codec.lag());
+                let is_weaker = suspects.level() <= (TONE_LEVEL - ECHO_LOSS).min(run.level - WEAKER);
+                if from > run.until || (after_tone && is_weaker) {
+                    if !is_secured {
+                        // Another key, pressed after SecureMode.
+                        continue;
+                    }
+                    *run = Run { from, until: to, level: f32::MIN, after_tone };
                 }
-                let range = from.saturating_sub(codec.lag())..to;
-                suspect_until.0 = suspect_until.0.max(to);
-                suspect_until.1 = is_echo;
-                held.iter_mut().take(at + 1).for_each(|held| held.mark(range.clone(), is_echo));
+                run.until = run.until.max(to);
+                run.level = run.level.max(suspects.level());
+                if !run.after_tone {
+                    *caller_level = Some(caller_level.map_or(run.level, |level| level.max(run.level)));
+                }
+                let is_echo = run.is_echo(*caller_level);
+                held.iter_mut().take(at + 1).for_each(|held| held.mark(run.from..run.until, is_echo));
             }
             if let Some(run) = unsure {
                 let clean = suspects.two_clean(run);
@@ -125,7 +134,7 @@ impl SecuredStream {
         };
         ear.listen(codec, audio.unwrap_or_default(), vigilance, &mut heard, &mut suspected);
         if let Some(departure) = departure
-            && suspect_until.0 < end
+            && run.until < end
             && now >= self.event_until
         {
             departure.is_sounding = false;
@@ -139,6 +148,21 @@ impl SecuredStream {
         {
             held.cells.mute();
         }
+    }
+}
+
+impl Run {
+    /// Whether it is to be replaced by silence: it may be the echo of a mask tone, which by a tone would have an echo again,
+    /// without end. Which key it is has no part in it, nor has how loud one key is beside another: else the agent would hear
+    /// which keys are which.
+    fn is_echo(&self, caller_level: Option<f32>) -> bool {
+        let weak = self.level <= TONE_LEVEL - ECHO_LOSS;
+        self.after_tone
+            && match caller_level {
+                Some(level) if level > QUIET => weak && self.level <= level - WEAKER,
+                Some(_) => true,
+                None => weak,
+            }
     }
 }
 
