@@ -117,6 +117,8 @@ pub(crate) struct Call {
     pub(crate) last_media: Option<Instant>,
     pub(crate) answered: bool,
     pub(crate) secured: Option<MaskKey>,
+    /// In SecureMode audio came whose tones cannot be masked.
+    pub(crate) unmaskable: bool,
     /// The secured flows are silent (fail closed).
     pub(crate) silent: bool,
     /// When SecureMode began, in the order of stamps.
@@ -142,6 +144,7 @@ impl Call {
             last_media: None,
             answered: false,
             secured,
+            unmaskable: false,
             silent: false,
             secured_at: 0,
             legs: Vec::new(),

@@ -65,6 +65,15 @@ impl Calls {
         }
     }
 
+    /// Audio of the call came that cannot be masked. Stale handles are ignored.
+    pub fn unmaskable_seen(&mut self, call: CallHandle) {
+        if let Some(slot) = self.table.slot_of(call)
+            && let Some(call) = self.table.get_mut(slot)
+        {
+            call.unmaskable = true;
+        }
+    }
+
     /// The call with that Call-ID, be it a leg's or a subscription's.
     pub fn find(&self, call_id: &[u8]) -> Option<CallHandle> {
         self.index.get(&self.seed.of(call_id)).map(|&slot| self.table.handle(slot))
@@ -85,6 +94,10 @@ impl Calls {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
         if self.table.get(slot).is_some_and(|call| call.is_encrypted()) {
             return Err(Refusal::Encrypted);
+        }
+        if let Some(call) = self.table.get_mut(slot) {
+            // What was seen of an earlier SecureMode may not hold any more.
+            call.unmaskable = false;
         }
         self.set_secured(slot, Some(mask_key));
         self.schedule(now, slot);
@@ -157,6 +170,7 @@ impl Calls {
                     flows: many(call.destinations.len()),
                     answered: call.answered,
                     secured: call.secured,
+                    unmaskable: call.unmaskable,
                 }
             })
             .collect()

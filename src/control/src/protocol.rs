@@ -93,6 +93,9 @@ pub struct CallLine {
     pub answered: bool,
     /// The mask key while in SecureMode.
     pub secured: Option<char>,
+    /// Whether audio came in SecureMode whose tones cannot be masked.
+    #[serde(default)]
+    pub unmaskable: bool,
     /// Captured key presses.
     pub presses: PressCounts,
 }

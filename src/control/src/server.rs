@@ -331,6 +331,7 @@ impl<'g> Server<'g> {
             flows: call.flows,
             answered: call.answered,
             secured: call.secured.map(|key| char::from(key.ascii())),
+            unmaskable: call.unmaskable,
             presses: self.presses.counts(call.call),
         };
         Reply::Calls { calls: calls.into_iter().map(line).collect(), more }

@@ -198,6 +198,7 @@ fn call() -> CallSummary {
         flows: 4,
         answered: true,
         secured: Some(MaskKey::Pound),
+        unmaskable: false,
     }
 }
 

@@ -79,4 +79,6 @@ pub struct CallSummary {
     pub answered: bool,
     /// The mask key while in SecureMode.
     pub secured: Option<MaskKey>,
+    /// Whether audio came in SecureMode whose tones cannot be masked: of another codec.
+    pub unmaskable: bool,
 }

@@ -200,6 +200,7 @@ pub struct SecuredStream {
     /// How long the last packet of audio was held.
     hold: Duration,
     far_end: FarEnd,
+    is_unmaskable: bool,
 }
 
 impl SecuredStream {
@@ -242,6 +243,11 @@ impl SecuredStream {
             (held.is_heard, held.is_settled, held.due) = (true, true, now);
         }
         self.far_end.lose();
+    }
+
+    /// Whether audio came whose tones cannot be masked: of another codec, or encrypted.
+    pub fn is_unmaskable(&self) -> bool {
+        self.is_unmaskable
     }
 
     /// Whether nothing of SecureMode is left in a stream that has left it: no hold, no key that is still down.
@@ -381,6 +387,7 @@ impl SecuredStream {
         }
         let is_audio = matches!(carries, Carries::Audio(kind) if *kind != FormatKind::ComfortNoise)
             && !packet.range.is_empty();
+        self.is_unmaskable |= is_audio || flow.encrypted;
         if (is_audio || flow.encrypted) && flow.rules.passes_unmaskable() {
             return Outcome::Unchanged;
         }

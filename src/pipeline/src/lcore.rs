@@ -428,6 +428,9 @@ impl<B: Buffer> Lcore<B> {
             let after = checksum::sum(udp.payload(frame.bytes()));
             udp.update_checksum(frame.bytes_mut(), before, after);
         }
+        if stream.masker.is_unmaskable() && !stream.is_told_unmaskable {
+            stream.is_told_unmaskable = out.report(Report::Unmaskable(flow.call)).is_ok();
+        }
         if let Some(reason) = reason {
             self.counters.count(reason);
             // Behind what it made leave.

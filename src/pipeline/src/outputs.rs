@@ -38,6 +38,8 @@ pub enum Report {
     },
     /// The call has media.
     MediaSeen(CallHandle),
+    /// The call is in SecureMode, and its caller's audio is of a codec whose tones cannot be masked.
+    Unmaskable(CallHandle),
 }
 
 /// The edge: ports and rings under DPDK, files in a replay. Frames given to it in order leave in order.

@@ -43,6 +43,8 @@ pub(crate) struct Stream<B> {
     pub(crate) places: Places<B>,
     /// The flow as its last packet found it.
     pub(crate) flow: Flow,
+    /// It was told that the audio cannot be masked.
+    pub(crate) is_told_unmaskable: bool,
     /// The flow is gone: the state is given back when nothing is held any more.
     is_orphan: bool,
     /// It is among those that are looked at for what is due.
@@ -55,6 +57,7 @@ impl<B> Stream<B> {
             masker: SecuredStream::new(),
             places: Places([const { None }; MOST_HELD]),
             flow: Flow::default(),
+            is_told_unmaskable: false,
             is_orphan: false,
             is_listed: false,
         }

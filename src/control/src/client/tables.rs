@@ -21,7 +21,11 @@ pub fn calls(out: &mut impl Write, calls: &[CallLine], more: usize) -> io::Resul
             call.legs.to_string(),
             call.flows.to_string(),
             if call.answered { "answered" } else { "setting up" }.to_owned(),
-            call.secured.map_or_else(|| "off".to_owned(), |key| format!("on ({key})")),
+            match call.secured {
+                None => "off".to_owned(),
+                Some(key) if call.unmaskable => format!("on ({key}), audio unmaskable"),
+                Some(key) => format!("on ({key})"),
+            },
             call.presses.merged.to_string(),
             call_ids.next().unwrap_or_default(),
         ]);

@@ -11,6 +11,7 @@ fn line(call_ids: &[&str], secured: Option<char>) -> CallLine {
         flows: 4,
         answered: secured.is_some(),
         secured,
+        unmaskable: false,
         presses: PressCounts { by_transport: [("event".to_owned(), 16)].into(), merged: 16 },
     }
 }

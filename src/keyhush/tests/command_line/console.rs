@@ -82,6 +82,7 @@ fn answer(command: Command) -> Answer {
                 flows: 2,
                 answered: true,
                 secured: None,
+                unmaskable: false,
             }],
             more: 0,
         },
