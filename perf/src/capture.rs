@@ -11,9 +11,9 @@ use crate::aftermath::Aftermath;
 use crate::failure::Failure;
 
 /// Packets of each flow in the capture, one after another in time with those of the other flows between.
-const PACKETS_A_FLOW: u16 = 4;
+pub(crate) const PACKETS_A_FLOW: u16 = 4;
 /// 20 ms at 8 kHz.
-const SAMPLES: usize = 160;
+pub(crate) const SAMPLES: usize = 160;
 /// The frames' length: Ethernet, IPv4, UDP, RTP, samples.
 pub(crate) const FRAME: usize = 14 + 20 + 8 + 12 + SAMPLES;
 
@@ -44,6 +44,30 @@ impl Capture {
     /// Packets in both files together; `net_pcap` keeps them all in memory.
     pub(crate) fn packets(calls: u16) -> u32 {
         2 * u32::from(calls) * u32::from(PACKETS_A_FLOW)
+    }
+}
+
+/// Numbers the frames of an endless capture on: in each lap it comes with the numbers and times of the first one, which in
+/// SecureMode would be packets that come twice. Their checksums are left as they were; nobody looks at them.
+#[derive(Default)]
+pub(crate) struct Renumbering {
+    received: u64,
+}
+
+impl Renumbering {
+    /// The next frame of a capture of so many calls.
+    pub(crate) fn number(&mut self, calls: u16, frame: &mut [u8]) {
+        const RTP: usize = FRAME - SAMPLES - 12;
+        let lap = self.received / (u64::from(calls) * u64::from(PACKETS_A_FLOW));
+        self.received += 1;
+        let packets = lap.wrapping_mul(PACKETS_A_FLOW.into());
+        let Some(header) = frame.get_mut(RTP..).and_then(|rtp| rtp.first_chunk_mut::<12>()) else { return };
+        let [_, _, high, low, a, b, c, d, ..] = header;
+        let sequence = u16::from_be_bytes([*high, *low]).wrapping_add(packets as u16);
+        let samples = packets.wrapping_mul(SAMPLES as u64) as u32;
+        let timestamp = u32::from_be_bytes([*a, *b, *c, *d]).wrapping_add(samples);
+        [*high, *low] = sequence.to_be_bytes();
+        [*a, *b, *c, *d] = timestamp.to_be_bytes();
     }
 }
 
