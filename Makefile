@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
-LIVE_PACKAGES := baresip-core ethtool iproute2 sip-tester tshark util-linux
+LIVE_PACKAGES := baresip-core ethtool iproute2 multimon-ng sip-tester tshark util-linux
 BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
 PEER_PACKAGES := libspandsp-dev
@@ -35,7 +35,7 @@ help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: rust build-packages live-packages ## Let two telephones call each other through Keyhush and key a card number
+demo: rust build-packages live-packages ## Let two telephones call each other through Keyhush and key card numbers
 	cargo build --locked -p keyhush -p keyhush-tests --bin keyhush --bin demo
 	@setpriv --pdeathsig KILL $(TARGET)/debug/demo
 

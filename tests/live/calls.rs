@@ -1,13 +1,13 @@
 //! Calls as they are.
 
 use std::env;
+use std::path::Path;
 use std::time::Duration;
 
-use keyhush_tests::live::During;
-use keyhush_tests::live::card_call;
 use keyhush_tests::live::keyhush::Keyhush;
 use keyhush_tests::live::network::settled;
 use keyhush_tests::live::sipp::{Load, PACKETS_A_CALL, Tally};
+use keyhush_tests::live::{During, card_call, sandbox, tone_call};
 
 use crate::{hosts, sandboxed};
 
@@ -18,6 +18,19 @@ fn a_card_number_keyed_in_secure_mode_does_not_reach_the_agents_phone() {
         let mut keyhush = Keyhush::start(&[[&caller, &agent]])?;
         let seen = card_call::run(&mut keyhush, &caller, &agent, &mut |_| {})?;
         assert_eq!(seen.faults(), [""; 0], "{seen:#?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn keys_in_the_audio_do_not_reach_the_agent() {
+    sandboxed(|| {
+        let [caller, agent] = hosts()?;
+        let keyhush = Keyhush::start(&[[&caller, &agent]])?;
+        let seen = tone_call::run(&keyhush, &caller, &agent, &mut |_| {})?;
+        // Beside the captures, which are kept when this fails.
+        seen.save(Path::new(sandbox::ROOT))?;
+        assert_eq!(seen.faults(), [""; 0], "{:#?}", seen.hearings);
         Ok(())
     });
 }

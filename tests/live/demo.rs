@@ -1,4 +1,5 @@
-//! `make demo`: two telephones, Keyhush between them, a card number keyed without and with SecureMode.
+//! `make demo`: two telephones, Keyhush between them, a card number keyed without and with SecureMode, as
+//! telephone-events and as tones in the audio.
 #![allow(clippy::print_stdout, reason = "the demo speaks to the one who started it")]
 
 use std::process::ExitCode;
@@ -7,9 +8,10 @@ use std::time::Duration;
 use keyhush_tests::live::card_call::{self, Seen, Voice};
 use keyhush_tests::live::keyhush::Keyhush;
 use keyhush_tests::live::network::Host;
+use keyhush_tests::live::tone_call::{self, Hearing};
 use keyhush_tests::live::{Outcome, sandbox};
 
-const AT_MOST: Duration = Duration::from_secs(90);
+const AT_MOST: Duration = Duration::from_secs(150);
 
 fn main() -> ExitCode {
     if !sandbox::is_inside() {
@@ -43,7 +45,7 @@ fn show() -> Outcome<Vec<String>> {
     let agent = Host::new(card_call::AGENT.0, card_call::AGENT.1)?;
     println!(
         "
-  Two telephones in networks of their own, which nothing joins but Keyhush. This takes half a minute.
+  Two telephones in networks of their own, which nothing joins but Keyhush. This takes a minute.
 
       caller                     Keyhush                     agent
     {} ─────── carrier port ┤ ├ customer port ─────── {}
@@ -54,9 +56,11 @@ fn show() -> Outcome<Vec<String>> {
     );
     let mut keyhush = Keyhush::start(&[[&caller, &agent]])?;
     let seen = card_call::run(&mut keyhush, &caller, &agent, &mut |line| println!("  {line}"))?;
-    keyhush.stop("TERM")?;
     tell(&seen);
-    Ok(seen.faults())
+    let tones = tone_call::run(&keyhush, &caller, &agent, &mut |line| println!("  {line}"))?;
+    keyhush.stop("TERM")?;
+    tell_tones(&tones)?;
+    Ok([seen.faults(), tones.faults()].concat())
 }
 
 fn tell(seen: &Seen) {
@@ -79,4 +83,28 @@ fn tell(seen: &Seen) {
         );
     }
     println!();
+}
+
+fn tell_tones(seen: &tone_call::Seen) -> Outcome<()> {
+    println!();
+    println!("    SecureMode   keyed by the caller   heard at the agent's telephone   by the receiver of");
+    for Hearing { receiver, open, secured } in &seen.hearings {
+        for (state, keys) in [("off", open), ("on", secured)] {
+            println!("    {state:<12} {:<21} {:<32} {receiver}", keys.keyed, keys.heard);
+        }
+    }
+    let tone_call::Seen { altered, speech, presses, .. } = seen;
+    println!();
+    println!("    Keys that Keyhush captured in SecureMode: {presses}.");
+    println!(
+        "    Audio caller to agent: {} packets lost; without SecureMode {altered} samples altered.",
+        seen.recording.lost
+    );
+    println!("    Speech in SecureMode: {:.1} % of the samples arrived as they were sent.", 100.0 * speech);
+    println!("    To hear and to see:");
+    for file in seen.save(&sandbox::build_directory()?.join("demo"))? {
+        println!("      {}", file.display());
+    }
+    println!();
+    Ok(())
 }

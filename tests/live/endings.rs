@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use keyhush_tests::live::keyhush::{self, Keyhush};
-use keyhush_tests::live::phone::Phone;
+use keyhush_tests::live::phone::{Phone, Sound};
 use keyhush_tests::live::sipp::{Load, Tally};
 use keyhush_tests::live::{During, sandbox};
 
@@ -64,7 +64,7 @@ fn a_killed_run_leaves_nothing() {
         return sandboxed(|| {
             let [caller, agent] = hosts()?;
             let _keyhush = Keyhush::start(&[[&caller, &agent]])?;
-            let _phone = Phone::start(&agent, 440)?;
+            let _phone = Phone::start(&agent, Sound::Hum(440))?;
             let own = fs::read_link("/proc/self").during("reading who we are outside")?.display().to_string();
             let mark = env::var(MARK).during("reading where to leave a mark")?;
             fs::write(format!("{mark}.new"), family(&own).join(" ")).during("leaving a mark")?;

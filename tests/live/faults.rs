@@ -9,7 +9,7 @@ use keyhush_tests::live::Outcome;
 use keyhush_tests::live::capture::{self, Capture, Rtp, now};
 use keyhush_tests::live::keyhush::Keyhush;
 use keyhush_tests::live::network::Host;
-use keyhush_tests::live::phone::Phone;
+use keyhush_tests::live::phone::{Phone, Sound};
 use keyhush_tests::live::sipp::{Load, Tally};
 
 use crate::{hosts, sandboxed};
@@ -92,8 +92,8 @@ struct Watched {
 
 impl Watched {
     fn begin(keyhush: &Keyhush, caller: &Host, agent: &Host) -> Outcome<Watched> {
-        let mut phones = [Phone::start(caller, 440)?, Phone::start(agent, 620)?];
-        let captures = [Capture::start(caller)?, Capture::start(agent)?];
+        let mut phones = [Phone::start(caller, Sound::Hum(440))?, Phone::start(agent, Sound::Hum(620))?];
+        let captures = [Capture::start("faults", caller)?, Capture::start("faults", agent)?];
         let call_id = phones[0].call(agent)?;
         phones[1].answered()?;
         keyhush.secure(&call_id, true)?;

@@ -14,6 +14,9 @@
 //! | [`played`] | a scene sent through `replay`, and what came of it |
 //! | [`appliance`] | several lcores and a console, without DPDK |
 //! | [`tshark`] | Wireshark's opinion |
+//! | [`keyed_audio`] | a caller who speaks and keys in the audio |
+//! | [`receivers`] | which keys somebody hears in audio |
+//! | [`picture`], [`spectrogram`] | audio to look at |
 //! | [`live`] | real telephones and SIP peers, and Keyhush between them |
 //! | [`corpus`] | captures and messages that nobody here made |
 #![forbid(unsafe_code)]
@@ -23,12 +26,16 @@ pub mod appliance;
 pub mod corpus;
 pub mod faults;
 pub mod frame;
+pub mod keyed_audio;
 pub mod leg;
 pub mod live;
+pub mod picture;
 pub mod played;
+pub mod receivers;
 pub mod rtp;
 pub mod scene;
 pub mod sdp;
 pub mod seed;
 pub mod seen;
+pub mod spectrogram;
 pub mod tshark;

@@ -9,9 +9,10 @@
 //!   sipp         many calls at once
 //!   capture      tshark on a host's own interface: what really arrived there
 //!   card_call    the demo's story: a card number keyed without and with SecureMode
+//!   tone_call    its second story: the same as tones in the audio, with files to hear and to see
 //! ```
 //!
-//! The demo (`live/demo.rs`) tells [`card_call`], the tests (`live/main.rs`) assert it and more.
+//! The demo (`live/demo.rs`) tells [`card_call`] and [`tone_call`], the tests (`live/main.rs`) assert them and more.
 #![allow(clippy::disallowed_methods, reason = "an edge: real processes live in real time")]
 
 pub mod capture;
@@ -22,6 +23,7 @@ pub mod phone;
 pub mod process;
 pub mod sandbox;
 pub mod sipp;
+pub mod tone_call;
 pub mod trouble;
 
 pub use trouble::{During, Trouble};

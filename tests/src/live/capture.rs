@@ -32,6 +32,10 @@ pub struct Rtp {
     pub timestamp: u32,
     /// The telephone-event, where it is one.
     pub event: Option<Event>,
+    /// The payload type.
+    pub payload_type: u8,
+    /// The payload; where it is a telephone-event tshark shows none.
+    pub payload: Vec<u8>,
     /// The whole UDP payload, in hexadecimal.
     pub bytes: String,
 }
@@ -46,15 +50,15 @@ pub struct Event {
 }
 
 impl Capture {
-    /// Begins to capture on `host`; returns when packets are being captured.
+    /// Begins to capture on `host`, to a file that bears `name` and the host's; returns when packets are being captured.
     ///
     /// # Errors
     /// When tshark is not installed or may not capture.
-    pub fn start(host: &Host) -> Outcome<Capture> {
-        let file = Path::new(ROOT).join(format!("{}.pcapng", host.name()));
+    pub fn start(name: &str, host: &Host) -> Outcome<Capture> {
+        let file = Path::new(ROOT).join(format!("{name}-{}.pcapng", host.name()));
         let mut command = host.command("tshark");
         command.args(["-q", "-i", "eth0", "-w"]).arg(&file);
-        let mut tshark = Running::start(&format!("tshark-{}", host.name()), command)?;
+        let mut tshark = Running::start(&format!("tshark-{name}-{}", host.name()), command)?;
         tshark.wait_until("tshark captures", Duration::from_secs(20), |said| {
             said.contains("Capture started").then_some(())
         })?;
@@ -77,7 +81,7 @@ impl Capture {
 }
 
 fn decode(file: &Path) -> Outcome<Vec<Rtp>> {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 10] = [
         "frame.time_epoch",
         "ip.src",
         "rtp.ssrc",
@@ -85,6 +89,8 @@ fn decode(file: &Path) -> Outcome<Vec<Rtp>> {
         "rtp.timestamp",
         "rtpevent.event_id",
         "rtpevent.volume",
+        "rtp.p_type",
+        "rtp.payload",
         "udp.payload",
     ];
     let file = file.display().to_string();
@@ -97,7 +103,8 @@ fn decode(file: &Path) -> Outcome<Vec<Rtp>> {
 fn packet(line: &str) -> Outcome<Rtp> {
     let strange = || Trouble::new(format!("tshark wrote something unexpected: {line}"));
     let fields: Vec<_> = line.split('\t').collect();
-    let [at, source, ssrc, sequence, timestamp, code, volume, bytes] = fields[..] else {
+    let [at, source, ssrc, sequence, timestamp, code, volume, payload_type, payload, bytes] = fields[..]
+    else {
         return Err(strange());
     };
     let event = match (code, volume) {
@@ -114,8 +121,15 @@ fn packet(line: &str) -> Outcome<Rtp> {
         sequence: sequence.parse().map_err(|_| strange())?,
         timestamp: timestamp.parse().map_err(|_| strange())?,
         event,
+        payload_type: payload_type.parse().map_err(|_| strange())?,
+        payload: hexadecimal(payload).ok_or_else(strange)?,
         bytes: bytes.to_owned(),
     })
+}
+
+fn hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    text.as_bytes().chunks(2).map(byte).collect()
 }
 
 /// Seconds since the Unix epoch, as tshark counts them.
@@ -152,7 +166,7 @@ mod tests {
 
     fn line(sequence: u32, timestamp: u32, code: &str) -> String {
         let volume = if code.is_empty() { "" } else { "10" };
-        format!("1.5\t10.0.0.1\t0x1\t{sequence}\t{timestamp}\t{code}\t{volume}\t80ff")
+        format!("1.5\t10.0.0.1\t0x1\t{sequence}\t{timestamp}\t{code}\t{volume}\t101\t\t80ff")
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Outcome;
 use super::capture::{self, Capture, Rtp, now};
 use super::keyhush::Keyhush;
 use super::network::{Host, settled};
-use super::phone::Phone;
+use super::phone::{Phone, Sound};
 
 /// A card number that every payment provider has for tests.
 pub const CARD: &str = "4111111111111111";
@@ -77,10 +77,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// # Errors
 /// When it cannot be shown: a telephone fails, no call comes about, the console refuses.
 pub fn run(keyhush: &mut Keyhush, caller: &Host, agent: &Host, tell: &mut dyn FnMut(&str)) -> Outcome<Seen> {
-    let mut callers_phone = Phone::start(caller, 440)?;
-    let mut agents_phone = Phone::start(agent, 620)?;
+    let mut callers_phone = Phone::start(caller, Sound::Hum(440))?;
+    let mut agents_phone = Phone::start(agent, Sound::Hum(620))?;
     let before = settled([caller, agent])?;
-    let captures = [Capture::start(caller)?, Capture::start(agent)?];
+    let captures = [Capture::start("events", caller)?, Capture::start("events", agent)?];
 
     let call_id = callers_phone.call(agent)?;
     agents_phone.answered()?;

@@ -23,6 +23,16 @@ const KEY: Duration = Duration::from_millis(320);
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a telephone sends instead of a microphone's sound.
+#[derive(Clone, Copy, Debug)]
+pub enum Sound<'a> {
+    /// A tone of so many hertz.
+    Hum(u32),
+    /// A WAV file: 8 kHz, one channel, linear samples of 16 bits. It must be longer than the call: at its end baresip ends the
+    /// sound.
+    File(&'a Path),
+}
+
 /// A telephone on a host.
 #[derive(Debug)]
 pub struct Phone {
@@ -31,15 +41,15 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Switches on a telephone that hums a tone of `hertz`.
+    /// Switches on a telephone that sends `sound` while it is in a call.
     ///
     /// # Errors
     /// When baresip is not installed or does not come up.
-    pub fn start(host: &Host, hertz: u32) -> Outcome<Phone> {
+    pub fn start(host: &Host, sound: Sound<'_>) -> Outcome<Phone> {
         let name = host.name();
         let home = Path::new(ROOT).join(format!("phone-{name}"));
         fs::create_dir_all(&home).during("making a telephone's directory")?;
-        fs::write(home.join("config"), config(host, hertz)).during("writing a telephone's settings")?;
+        fs::write(home.join("config"), config(host, sound)).during("writing a telephone's settings")?;
         let account = format!(
             "<sip:{name}@{};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu\n",
             host.address()
@@ -115,17 +125,22 @@ impl Phone {
     }
 }
 
-fn config(host: &Host, hertz: u32) -> String {
+fn config(host: &Host, sound: Sound<'_>) -> String {
     let (first, last) = (RTP_PORTS.start(), RTP_PORTS.end());
-    // ausine hums at 48 kHz stereo only; baresip resamples. A bridge without another end swallows what is heard.
+    // ausine hums at 48 kHz stereo only; baresip resamples. A file is sent as it is.
+    let (source, rate, channels) = match sound {
+        Sound::Hum(hertz) => (format!("ausine,{hertz}"), 48_000, 2),
+        Sound::File(path) => (format!("aufile,{}", path.display()), 8_000, 1),
+    };
+    // A bridge without another end swallows what is heard.
     format!(
         "poll_method epoll
 sip_listen {address}:5060
-audio_source ausine,{hertz}
+audio_source {source}
 audio_player aubridge,nowhere
 audio_alert aubridge,nowhere
-ausrc_srate 48000
-ausrc_channels 2
+ausrc_srate {rate}
+ausrc_channels {channels}
 auplay_srate 8000
 rtp_ports {first}-{last}
 jitter_buffer_delay 1-2
@@ -133,6 +148,7 @@ rtp_stats yes
 module_path /usr/lib/baresip/modules
 module g711.so
 module ausine.so
+module aufile.so
 module aubridge.so
 module_app account.so
 module_app menu.so

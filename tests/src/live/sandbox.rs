@@ -157,13 +157,21 @@ pub fn furnish(at_most: Duration) -> Outcome<()> {
 /// # Errors
 /// When it cannot be written.
 pub fn keep(name: &str) -> Outcome<PathBuf> {
-    let program = env::current_exe().during("finding this program's own file")?;
-    // …/target/debug/deps/live-0123 and …/target/debug/demo both lie two or three below the build directory.
-    let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").exists());
-    let kept = target.unwrap_or(Path::new("/tmp")).join("live").join(name.replace("::", "-"));
+    let kept = build_directory()?.join("live").join(name.replace("::", "-"));
     fs::create_dir_all(&kept).during("making the directory for what is kept")?;
     call("cp", &["-r", &format!("{ROOT}/."), &kept.display().to_string()])?;
     Ok(kept)
+}
+
+/// Cargo's build directory, in which this program was built; `/tmp` where it lies somewhere else.
+///
+/// # Errors
+/// When this program does not find its own file.
+pub fn build_directory() -> Outcome<PathBuf> {
+    let program = env::current_exe().during("finding this program's own file")?;
+    // …/target/debug/deps/live-0123 and …/target/debug/demo both lie two or three below the build directory.
+    let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").exists());
+    Ok(target.unwrap_or(Path::new("/tmp")).to_owned())
 }
 
 /// Runs a command of the system to its end.
