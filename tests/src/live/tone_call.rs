@@ -84,7 +84,7 @@ pub struct Seen {
 /// When it cannot be shown: a telephone fails, no call comes about, the console refuses.
 pub fn run(keyhush: &Keyhush, caller: &Host, agent: &Host, tell: &mut dyn FnMut(&str)) -> Outcome<Seen> {
     let file = Path::new(ROOT).join("caller.wav");
-    save(&file, &callers_audio())?;
+    save(&file, &callers_audio([CARD; 2]))?;
     let mut callers_phone = Phone::start(caller, Sound::File(&file))?;
     let mut agents_phone = Phone::start(agent, Sound::Hum(620))?;
     let captures = [Capture::start("tones", caller)?, Capture::start("tones", agent)?];
@@ -114,9 +114,9 @@ pub fn run(keyhush: &Keyhush, caller: &Host, agent: &Host, tell: &mut dyn FnMut(
 }
 
 /// A quiet room for longer than the call, in which somebody speaks and keys.
-fn callers_audio() -> Vec<i16> {
+fn callers_audio(keys: [&str; 2]) -> Vec<i16> {
     let audio = KeyedAudio::quiet(60.0).speak(0.3..1.8).speak(5.2..7.8).speak(11.4..13.0);
-    KEYED.iter().fold(audio, |audio, from| audio.key(*from, CARD)).samples()
+    KEYED.iter().zip(keys).fold(audio, |audio, (from, keys)| audio.key(*from, keys)).samples()
 }
 
 fn sleep_until(moment: Instant) {
@@ -302,5 +302,25 @@ mod tests {
         assert_eq!(recording.after, [loud, loud, 0, 0, loud, loud, low, low]);
         assert_eq!((recording.switched.clone(), recording.lost), (4..6, 1));
         assert_eq!(recording.halves().map(|half| half[0].len()), [4, 2]);
+    }
+
+    #[test]
+    fn a_digit_that_is_heard_in_secure_mode_is_a_fault() {
+        let call = |keys: &str| {
+            let mut audio = callers_audio([CARD, keys]);
+            audio.truncate(13 * RATE);
+            audio
+        };
+        let before = call(CARD);
+        let switched = 6 * RATE..6 * RATE + 160;
+        let seen = |keys: &str| {
+            let after = call(keys);
+            let recording = Recording { before: before.clone(), after, switched: switched.clone(), lost: 0 };
+            Seen::of(recording, 16)
+        };
+        assert_eq!(seen(&"#".repeat(CARD.len())).faults(), [""; 0]);
+        assert!(!seen("#######4########").faults().is_empty());
+        assert!(!seen("").faults().is_empty(), "nothing is heard where the audio is silent");
+        assert!(!seen(CARD).faults().is_empty());
     }
 }
