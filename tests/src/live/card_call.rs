@@ -37,7 +37,7 @@ pub struct Voice {
     pub sent: usize,
     /// How many of these were captured beside the telephone that they were for.
     pub arrived: usize,
-    /// How many of these are not bit for bit what was sent, the telephone-events of SecureMode aside.
+    /// How many of these are not bit for bit what was sent, aside the telephone-events of SecureMode and the audio around them.
     pub altered: usize,
 }
 
@@ -71,6 +71,11 @@ pub const MENU: &str = "2*0";
 
 /// After the last key of a round, so that also on a busy machine none of its packets falls into the next.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// Around an event the audio may hold the same key as a tone, of a gateway that was slow to remove it: in SecureMode it is
+/// masked too. So many seconds before the event's packet, those that are held when it comes; and after it.
+const TONE_BEFORE: f64 = 0.1;
+const TONE_AFTER: f64 = 0.5;
 
 /// Lets the call happen over `keyhush`. `tell` hears what is going on.
 ///
@@ -121,8 +126,14 @@ pub fn run(keyhush: &mut Keyhush, caller: &Host, agent: &Host, tell: &mut dyn Fn
     };
     let is_secured = |packet: &Rtp| packet.event.is_some() && (on..off).contains(&packet.at);
     let in_secure_mode = at_agent.iter().filter(|packet| is_secured(packet));
+    let events: Vec<f64> =
+        at_caller.iter().filter(|packet| is_secured(packet)).map(|packet| packet.at).collect();
+    let is_masked = |packet: &Rtp| {
+        let is_near = |event: &f64| (event - TONE_BEFORE..event + TONE_AFTER).contains(&packet.at);
+        packet.source == caller.address() && (on..off).contains(&packet.at) && events.iter().any(is_near)
+    };
     let voice = |from: &Host, sent: &[Rtp], arrived: &[Rtp]| {
-        Voice::of(sent.iter().filter(|packet| packet.source == from.address()), arrived, is_secured)
+        Voice::of(sent.iter().filter(|packet| packet.source == from.address()), arrived, is_masked)
     };
     Ok(Seen {
         open: round(0.0, on),
