@@ -93,14 +93,17 @@ fn tell_tones(seen: &tone_call::Seen) -> Outcome<()> {
             println!("    {state:<12} {:<21} {:<32} {receiver}", keys.keyed, keys.heard);
         }
     }
-    let tone_call::Seen { altered, speech, presses, .. } = seen;
+    let tone_call::Seen { altered, beside_keys, presses, .. } = seen;
     println!();
     println!("    Keys that Keyhush captured in SecureMode: {presses}.");
     println!(
         "    Audio caller to agent: {} packets lost; without SecureMode {altered} samples altered.",
         seen.recording.lost
     );
-    println!("    Speech in SecureMode: {:.1} % of the samples arrived as they were sent.", 100.0 * speech);
+    println!(
+        "    In SecureMode, beside the keys: {:.1} % of the audio arrived as it was sent.",
+        100.0 * beside_keys
+    );
     println!("    To hear and to see:");
     for file in seen.save(&sandbox::build_directory()?.join("demo"))? {
         println!("      {}", file.display());

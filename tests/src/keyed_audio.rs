@@ -36,8 +36,8 @@ const VOWELS: [[f64; 3]; 6] = [
     [640.0, 1190.0, 2390.0],
 ];
 
-/// The widths of these resonances, in hertz.
-const WIDTHS: [f64; 3] = [70.0, 100.0, 160.0];
+/// The widths of these resonances, in hertz: much narrower ones ring like tones, as nobody's mouth does.
+const WIDTHS: [f64; 3] = [95.0, 130.0, 200.0];
 
 /// Audio that grows.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl KeyedAudio {
         let mut voice = Vec::with_capacity(count);
         let mut filters = WIDTHS.map(Resonance::new);
         let mut resonances = VOWELS[0];
-        let mut turn = 0.0;
+        let (mut turn, mut fold) = (0.0, 0.0);
         while voice.len() < count {
             let length = samples(0.16) + self.seed.below(samples(0.12) as u64) as usize;
             let vowel = VOWELS[self.seed.below(VOWELS.len() as u64) as usize];
@@ -110,10 +110,15 @@ impl KeyedAudio {
                 let sentence = voice.len() as f64 / count as f64;
                 let pitch = (132.0 - 34.0 * sentence) * accent * (1.0 + 0.04 * (through * TAU / 2.0).sin());
                 turn += pitch / RATE as f64;
-                // A pulse where the vocal folds close, and breath.
-                let closed = if turn >= 1.0 { 1.0 } else { 0.0 };
-                turn -= closed;
-                let mut sound = closed + 0.012 * chance(&mut self.seed);
+                // A pulse where the vocal folds close, never twice the same and never quite in time, and breath.
+                let closed = turn >= 1.0;
+                if closed {
+                    turn -= 1.0 + 0.03 * chance(&mut self.seed);
+                }
+                let pulse = if closed { 1.0 + 0.15 * chance(&mut self.seed) } else { 0.0 };
+                // The folds' pulse is round: its spectrum falls by 6 dB an octave once the lips have sent it out.
+                fold += (pulse + 0.03 * chance(&mut self.seed) - fold) * 0.12;
+                let mut sound = fold;
                 for ((filter, now), to) in filters.iter_mut().zip(&mut resonances).zip(vowel) {
                     *now += (to - *now) * 0.004;
                     sound = filter.pass(sound, *now);

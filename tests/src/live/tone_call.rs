@@ -72,8 +72,8 @@ pub struct Seen {
     pub hearings: Vec<Hearing>,
     /// How many samples that were sent without SecureMode are not what arrived.
     pub altered: usize,
-    /// The part of the caller's speech in SecureMode, between the switch and the first key, that arrived as it was sent.
-    pub speech: f64,
+    /// The part of the caller's audio in SecureMode, before the first key and after the last, that arrived as it was sent.
+    pub beside_keys: f64,
     /// How many key presses Keyhush says it captured.
     pub presses: u64,
 }
@@ -183,16 +183,21 @@ impl Seen {
         let differing = |[before, after]: [&[i16]; 2]| {
             before.iter().zip(after).filter(|(before, after)| before != after).count()
         };
-        // Without what is held when SecureMode begins, and what is replaced before a tone's onset.
-        let margin = RATE / 10;
-        let first_key = receivers::ours(secured[0]).first().map_or(0, |press: &Press| press.at);
-        let speech = margin..first_key.saturating_sub(margin).max(margin);
-        let lengths =
-            (differing(secured.map(|half| half.get(speech.clone()).unwrap_or_default())), speech.len());
+        // Without what is masked before the first key's onset and after the last one's end.
+        let presses_sent = receivers::ours(secured[0]);
+        let around = |place: Option<&Press>| place.map_or(0, |press| press.at);
+        let keying =
+            around(presses_sent.first()).saturating_sub(RATE / 10)..around(presses_sent.last()) + RATE / 4;
+        let beside = [0..keying.start, keying.end.min(secured[0].len())..secured[0].len()];
+        let of = |stretch: &Range<usize>| {
+            differing(secured.map(|end| end.get(stretch.clone()).unwrap_or_default()))
+        };
+        let (other, all): (usize, usize) =
+            (beside.iter().map(of).sum(), beside.iter().map(|stretch| stretch.len()).sum());
         Seen {
             hearings: hearings.into_iter().flatten().collect(),
             altered: differing(open),
-            speech: 1.0 - lengths.0 as f64 / lengths.1.max(1) as f64,
+            beside_keys: 1.0 - other as f64 / all.max(1) as f64,
             presses,
             recording,
         }
@@ -224,9 +229,10 @@ impl Seen {
             self.recording.lost == 0,
             format!("{} packets of the caller's audio were lost", self.recording.lost),
         );
+        let beside_keys = 100.0 * self.beside_keys;
         check(
-            self.speech > 0.75,
-            format!("only {:.0} % of speech in SecureMode arrived as it was", 100.0 * self.speech),
+            beside_keys > 90.0,
+            format!("beside the keys only {beside_keys:.0} % of the audio in SecureMode arrived as it was"),
         );
         faults
     }
