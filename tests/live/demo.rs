@@ -104,6 +104,7 @@ fn tell_tones(seen: &tone_call::Seen) -> Outcome<()> {
         "    In SecureMode, beside the keys: {:.1} % of the audio arrived as it was sent.",
         100.0 * beside_keys
     );
+    println!("    What may be a key is replaced; speech that sounds like one is heard as a key more.");
     println!("    To hear and to see:");
     for file in seen.save(&sandbox::build_directory()?.join("demo"))? {
         println!("      {}", file.display());

@@ -93,7 +93,7 @@ pub fn run(keyhush: &Keyhush, caller: &Host, agent: &Host, tell: &mut dyn FnMut(
     let began = Instant::now();
     agents_phone.answered()?;
     tell(
-        "A second call. This caller's telephone knows no telephone-events: its keys are tones in the voice.",
+        "A second call. This caller's telephone knows no telephone-events: its keys are tones in the audio.",
     );
     tell("The caller speaks and keys the card number.");
     sleep_until(began + SWITCHED);
