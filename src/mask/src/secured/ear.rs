@@ -37,8 +37,6 @@ impl Ear {
         heard: &mut dyn FnMut(Heard),
         suspected: &mut dyn FnMut(Suspects),
     ) {
-        let mut samples = [0i16; PIECE];
-        let mut halved = [0i16; PIECE / 2];
         match codec {
             Codec::Ulaw => {
                 for piece in payload.chunks(PIECE) {
@@ -50,25 +48,32 @@ impl Ear {
                     suspected(self.detector.listen(Audio::Alaw(piece), vigilance, heard));
                 }
             }
-            Codec::Linear8 => {
-                for piece in payload.chunks(2 * PIECE) {
-                    let linear = linear(piece, &mut samples);
-                    suspected(self.detector.listen(Audio::Linear(linear), vigilance, heard));
-                }
-            }
-            Codec::Linear16 => {
-                for piece in payload.chunks(2 * PIECE) {
-                    let halved = self.halver.halve(linear(piece, &mut samples), &mut halved);
-                    suspected(self.detector.listen(Audio::Linear(halved), vigilance, heard));
-                }
-            }
-            Codec::G722 => {
-                for piece in payload.chunks(PIECE / 2) {
-                    let halved = self.halver.halve(self.decoder.decode(piece, &mut samples), &mut halved);
-                    suspected(self.detector.listen(Audio::Linear(halved), vigilance, heard));
+            Codec::Linear8 | Codec::Linear16 | Codec::G722 => {
+                // As long as two samples at 16 kHz are.
+                for piece in payload.chunks(PIECE / 2 * codec.width()) {
+                    self.listen_linear(codec, piece, vigilance, heard, suspected);
                 }
             }
         }
+    }
+
+    /// A piece of what is linear, or becomes it.
+    fn listen_linear(
+        &mut self,
+        codec: Codec,
+        piece: &[u8],
+        vigilance: Vigilance,
+        heard: &mut dyn FnMut(Heard),
+        suspected: &mut dyn FnMut(Suspects),
+    ) {
+        let mut samples = [0i16; PIECE];
+        let mut halved = [0i16; PIECE / 2];
+        let audio = match codec {
+            Codec::G722 => self.halver.halve(self.decoder.decode(piece, &mut samples), &mut halved),
+            Codec::Linear16 => self.halver.halve(linear(piece, &mut samples), &mut halved),
+            Codec::Linear8 | Codec::Ulaw | Codec::Alaw => linear(piece, &mut samples),
+        };
+        suspected(self.detector.listen(Audio::Linear(audio), vigilance, heard));
         samples.zeroize();
         halved.zeroize();
     }
