@@ -15,7 +15,7 @@ BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
 LIVE_PACKAGES := baresip-core ethtool iproute2 multimon-ng sip-tester tshark util-linux
 BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
-PEER_PACKAGES := libspandsp-dev
+PEER_PACKAGES := libspandsp-dev multimon-ng
 
 # Cargo ends with its recipe, and what cargo starts with cargo, however that comes about.
 BOUND := setpriv --pdeathsig TERM cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'

@@ -57,10 +57,24 @@ pub fn pad() -> Pad {
 /// # Errors
 /// Those of the replay.
 pub fn play_capture(capture: &[u8], carrier: &str, secure: SecureDefault) -> Result<Played, ReplayError> {
+    play_capture_with(capture, carrier, secure, |_| {})
+}
+
+/// Replays a capture with options that were changed by `change`.
+///
+/// # Errors
+/// Those of the replay.
+pub fn play_capture_with(
+    capture: &[u8],
+    carrier: &str,
+    secure: SecureDefault,
+    change: impl FnOnce(&mut Options),
+) -> Result<Played, ReplayError> {
     let pad = pad();
     let mut written = Vec::new();
     let mut presses = Vec::new();
-    let options = Options::new(carrier.parse().expect("a range"), secure, pad.clone());
+    let mut options = Options::new(carrier.parse().expect("a range"), secure, pad.clone());
+    change(&mut options);
     let report = replay::run(capture, &mut written, options, &mut |press| {
         presses.push(OpenPress {
             key: pad.open(press.digit).expect("this pad sealed it").reveal(),

@@ -12,7 +12,7 @@ pub(crate) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 pub(crate) const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
 
 /// How a key is sounded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Sound {
     /// Samples at 8 kHz.
     pub(crate) length: usize,
@@ -49,15 +49,27 @@ pub(crate) fn part(seed: &mut Seed) -> f64 {
     (seed.bits() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Adds a key to a signal, each frequency with a phase of its own.
+/// Adds a key to a signal at 8 kHz, each frequency with a phase of its own.
 pub(crate) fn add_key(signal: &mut [f64], at: usize, key: usize, sound: &Sound, seed: &mut Seed) {
+    add_key_at(8, signal, at, key, sound, seed);
+}
+
+/// The same at another rate; `at` counts its samples.
+pub(crate) fn add_key_at(
+    khz: usize,
+    signal: &mut [f64],
+    at: usize,
+    key: usize,
+    sound: &Sound,
+    seed: &mut Seed,
+) {
     let levels = [sound.level - sound.twist.max(0.0), sound.level + sound.twist.min(0.0)];
     for (frequency, (level, off)) in
         [ROWS[key / 4], COLUMNS[key % 4]].into_iter().zip(levels.iter().zip(sound.off))
     {
         let (amplitude, phase) = (amplitude(*level), TAU * part(seed));
-        let step = TAU * frequency * (1.0 + off) / 8000.0;
-        for (number, sample) in signal.iter_mut().skip(at).take(sound.length).enumerate() {
+        let step = TAU * frequency * (1.0 + off) / (1000 * khz) as f64;
+        for (number, sample) in signal.iter_mut().skip(at).take(sound.length * khz / 8).enumerate() {
             *sample += amplitude * (step * number as f64 + phase).sin();
         }
     }

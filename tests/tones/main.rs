@@ -3,11 +3,16 @@
 
 mod attacker;
 mod audio;
+mod chance;
+mod conditions;
 mod corpus;
 mod leaks;
+mod line;
+mod others;
 mod q24;
 mod receivers;
 #[cfg(spandsp)]
 mod spandsp;
 mod speed;
 mod talk_off;
+mod untouched;
