@@ -6,6 +6,7 @@ use crate::attacker::Attacker;
 use crate::audio::KEYS;
 use crate::chance::{is_surely_within, may_be_chance};
 use crate::conditions::{Asked, Behind, Condition, Script, conditions};
+use crate::extents::Extents;
 use crate::line::{Carried, MASK_NUMBER, Mode};
 use crate::q24::compare;
 
@@ -15,7 +16,7 @@ fn amount() -> (usize, usize) {
 }
 
 /// What was counted of one condition.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 struct Row {
     tones: usize,
     /// Samples of tones that came as far as the customer's side.
@@ -30,6 +31,8 @@ struct Row {
     named: usize,
     beneath: usize,
     unmasked: usize,
+    /// When the masks began and ended.
+    extents: Extents,
     /// Keys captured in their order, and others.
     captured: usize,
     extra: usize,
@@ -40,6 +43,7 @@ impl Row {
         for tone in &script.tones {
             let extent = tone.start..tone.start + tone.length;
             let left = masked.left(extent.clone());
+            self.extents.note(masked.khz, &masked.unreplaced, extent.clone(), tone.key);
             self.samples += masked.came[extent].iter().filter(|came| **came).count();
             self.left += left;
             self.pieces += usize::from(left > 0);
@@ -62,7 +66,7 @@ impl Row {
     fn print(&self, name: &str) {
         let percent = |count: usize| 100.0 * count as f64 / self.tones as f64;
         println!(
-            "| {name} | {} | {} | {} | {} (most {}) | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
+            "| {name} | {} | {} | {} | {} (most {}) | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} | {} |",
             self.tones,
             self.samples,
             self.left,
@@ -70,10 +74,20 @@ impl Row {
             self.most,
             percent(self.named),
             percent(self.beneath),
+            percent(self.extents.named()),
             percent(self.unmasked),
             percent(self.captured),
             self.extra
         );
+    }
+
+    /// How many keys each attack named.
+    fn attacks(&self) -> [(usize, &'static str); 3] {
+        [
+            (self.named, "named"),
+            (self.beneath, "named beneath the mask"),
+            (self.extents.named(), "named by the mask's extent"),
+        ]
     }
 
     /// What is wrong with it.
@@ -86,7 +100,7 @@ impl Row {
         };
         if asked != Asked::Shown {
             hold(self.samples > 0 && self.left == 0, "samples left");
-            for (named, otherwise) in [(self.named, "named"), (self.beneath, "named beneath the mask")] {
+            for (named, otherwise) in self.attacks() {
                 let is_chance = may_be_chance(named, self.tones);
                 hold(is_chance && is_surely_within(0.05, named, self.tones), otherwise);
             }
@@ -115,11 +129,11 @@ fn of_no_key_anything_leaves_nobody_can_name_it_and_each_is_captured_once() {
     let amount = amount();
     let attackers = [8, 16].map(Attacker::new);
     let behind = Behind::new();
-    let (mut faults, mut all) = (Vec::new(), Row::default());
+    let (mut faults, mut tones, mut all) = (Vec::new(), 0, [0; 3]);
     println!(
-        "| condition | tones | samples | left | tones that left a piece | named % | beneath the mask % | unmasked % | captured % | extra |"
+        "| condition | tones | samples | left | tones that left a piece | named % | beneath the mask % | by the mask's extent % | unmasked % | captured % | extra |"
     );
-    println!("|---|---:|---:|---:|---|---:|---:|---:|---:|---:|");
+    println!("|---|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|");
     for (number, condition) in conditions(behind.is_some()).iter().enumerate() {
         let mut row = Row::default();
         for (script, chance) in scripts(condition, number, amount, behind.as_ref()) {
@@ -139,16 +153,16 @@ fn of_no_key_anything_leaves_nobody_can_name_it_and_each_is_captured_once() {
             faults.push(format!("{}: {}", condition.name, what.join(", ")));
         }
         if condition.asked != Asked::Shown {
-            all.tones += row.tones;
-            all.named += row.named;
-            all.beneath += row.beneath;
+            tones += row.tones;
+            for ((named, _), all) in row.attacks().iter().zip(&mut all) {
+                *all += named;
+            }
         }
     }
-    for (named, told) in [(all.named, "named"), (all.beneath, "named beneath the mask")] {
-        println!("{told} in all: {named} of {}, chance is {}", all.tones, all.tones / KEYS.len());
-        let is_chance = may_be_chance(named, all.tones);
-        if !is_chance || !is_surely_within(0.01, named, all.tones) {
-            faults.push(format!("{told}: {named} of {} in all", all.tones));
+    for ((_, told), named) in Row::default().attacks().iter().zip(all) {
+        println!("{told} in all: {named} of {tones}, chance is {}", tones / KEYS.len());
+        if !may_be_chance(named, tones) || !is_surely_within(0.01, named, tones) {
+            faults.push(format!("in all: {told}"));
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");

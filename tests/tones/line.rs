@@ -136,8 +136,9 @@ pub(crate) struct Carried {
     pub(crate) delay: usize,
     /// Fewer samples than this in a row are as they were sent by chance.
     chance: usize,
-    /// Samples of a packet.
+    /// Samples of a packet, and of a millisecond.
     pub(crate) packet: usize,
+    pub(crate) khz: usize,
     /// The tones that were captured, in order.
     pub(crate) captured: String,
     /// Presses reported by another transport: there are none.
@@ -214,19 +215,40 @@ impl Line {
         }
         let each = |tick: bool| core::iter::repeat_n(tick, format.samples_a_tick());
         let came = ticks.iter().flat_map(|tick| each(tick.is_some())).collect();
-        let unreplaced =
+        let mut unreplaced: Vec<bool> =
             ticks.iter().zip(&original).flat_map(|(tick, original)| each(*tick == Some(original))).collect();
         let originals: Vec<Option<&[u8]>> = original.iter().map(|tick| Some(*tick)).collect();
+        let (heard, sent) = (format.decode(&ticks), format.decode(&originals));
+        if format == Format::G722 {
+            mark_alike(&heard, &sent, &mut unreplaced);
+        }
         Carried {
-            heard: format.decode(&ticks),
-            sent: format.decode(&originals),
+            heard,
+            sent,
             unreplaced,
             came,
             delay: format.delay(),
             chance: 4 * format.samples_a_tick(),
             packet: samples_a_packet,
+            khz: format.khz(),
             captured: played.keys(Transport::Tone).into_iter().map(char::from).collect(),
             others: played.presses.iter().filter(|press| press.transport != Transport::Tone).count(),
+        }
+    }
+}
+
+/// Marks what sounds as it was sent, in blocks of 2 ms: a codec that codes differences says the same in other bytes when it
+/// comes from elsewhere.
+fn mark_alike(heard: &[i16], sent: &[i16], alike: &mut [bool]) {
+    const BLOCK: usize = 32;
+    /// The difference's part of the energy: less than a tone of another level has.
+    const PART: f64 = 0.05;
+    let energy = |samples: &mut dyn Iterator<Item = f64>| samples.map(|sample| sample * sample).sum::<f64>();
+    let blocks = heard.chunks_exact(BLOCK).zip(sent.chunks_exact(BLOCK)).zip(alike.chunks_exact_mut(BLOCK));
+    for ((heard, sent), alike) in blocks {
+        let off = energy(&mut heard.iter().zip(sent).map(|(one, other)| f64::from(*one) - f64::from(*other)));
+        if off < PART * energy(&mut sent.iter().map(|sample| f64::from(*sample))) {
+            alike.fill(true);
         }
     }
 }

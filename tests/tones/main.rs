@@ -6,6 +6,7 @@ mod audio;
 mod chance;
 mod conditions;
 mod corpus;
+mod extents;
 mod leaks;
 mod line;
 mod others;
