@@ -16,10 +16,12 @@ pub(crate) fn of_at_most(right: usize, tries: usize, one: f64) -> f64 {
 pub(crate) const ONE_KEY: f64 = 1.0 / 16.0;
 /// What is believed to be no accident.
 const ACCIDENT: f64 = 0.001;
+/// The same of any of a hundred such questions.
+const ACCIDENT_AMONG_MANY: f64 = ACCIDENT / 100.0;
 
-/// Whether so many may be right by chance.
+/// Whether so many may be right by chance, where a hundred such questions are asked.
 pub(crate) fn may_be_chance(right: usize, tries: usize) -> bool {
-    right == 0 || 1.0 - of_at_most(right - 1, tries, ONE_KEY) > ACCIDENT
+    right == 0 || 1.0 - of_at_most(right - 1, tries, ONE_KEY) > ACCIDENT_AMONG_MANY
 }
 
 /// Whether the rate is surely no more than `points` (as parts of one) above chance: the upper 99.9 % limit of Clopper and
@@ -35,6 +37,6 @@ fn the_sums_are_those_of_the_tables() {
         assert!((of_at_most(right, 10, 0.5) - ways / 1024.0).abs() < 1e-12);
     }
     assert!((of_at_most(1250, 20_000, ONE_KEY) - 0.507).abs() < 0.01);
-    assert!(may_be_chance(13, 100) && !may_be_chance(16, 100));
+    assert!(may_be_chance(14, 100) && !may_be_chance(20, 100));
     assert!(is_surely_within(0.05, 62, 1000) && !is_surely_within(0.05, 62, 100));
 }

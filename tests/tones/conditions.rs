@@ -94,7 +94,9 @@ pub(crate) fn conditions(has_speech: bool) -> Vec<Condition> {
     add("loss 5 %, packets of 10 ms", Hard, &|one| (one.faults, one.ptime) = (Some(loss), 10));
     add("twice or out of order", Hard, &|one| one.faults = Some(disorder));
     add("lost, twice, out of order", Hard, &|one| one.faults = Some(BAD_WIRE));
-    add("the same, G.722", Hard, &|one| (one.faults, one.format) = (Some(BAD_WIRE), Format::G722));
+    add("G.722: lost, twice, out of order", Hard, &|one| {
+        (one.faults, one.format) = (Some(BAD_WIRE), Format::G722)
+    });
     let spoken =
         |below: f64| move |one: &mut Condition| (one.speech, one.mode) = (Some(below), Mode::FieldOpen);
     add("speech 20 dB below", Hard, &spoken(20.0));

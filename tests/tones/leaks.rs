@@ -10,9 +10,10 @@ use crate::extents::Extents;
 use crate::line::{Carried, MASK_NUMBER, Mode};
 use crate::q24::compare;
 
-/// Tones of a condition, in streams of so many: together more than 20 000.
+/// Tones of a condition, in streams of so many: together more than 50 000. With half as many, chance alone would now and then
+/// be taken for five points more.
 fn amount() -> (usize, usize) {
-    if std::env::var_os("KEYHUSH_LONG").is_some() { (10_000, 250) } else { (1000, 250) }
+    if std::env::var_os("KEYHUSH_LONG").is_some() { (10_000, 250) } else { (2000, 250) }
 }
 
 /// What was counted of one condition.
@@ -101,9 +102,12 @@ impl Row {
         if asked != Asked::Shown {
             hold(self.samples > 0 && self.left == 0, "samples left");
             for (named, otherwise) in self.attacks() {
-                let is_chance = may_be_chance(named, self.tones);
-                hold(is_chance && is_surely_within(0.05, named, self.tones), otherwise);
+                hold(is_surely_within(0.05, named, self.tones), otherwise);
             }
+        }
+        if asked != Asked::Shown {
+            hold(may_be_chance(self.named, self.tones), "named more than by chance");
+            hold(may_be_chance(self.beneath, self.tones), "named beneath the mask more than by chance");
         }
         if asked == Asked::Clean {
             hold(100 * self.unmasked > 99 * self.tones, "the control is not named");
@@ -161,7 +165,7 @@ fn of_no_key_anything_leaves_nobody_can_name_it_and_each_is_captured_once() {
     }
     for ((_, told), named) in Row::default().attacks().iter().zip(all) {
         println!("{told} in all: {named} of {tones}, chance is {}", tones / KEYS.len());
-        if !may_be_chance(named, tones) || !is_surely_within(0.01, named, tones) {
+        if !is_surely_within(0.01, named, tones) {
             faults.push(format!("in all: {told}"));
         }
     }
