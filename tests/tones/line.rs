@@ -114,6 +114,9 @@ pub(crate) const MASK_NUMBER: usize = 14;
 /// in two is named.
 const BY_CHANCE: usize = 6;
 
+/// What is no louder is silence in one of the codecs, and tells nothing where silence replaces it.
+const SILENT: u16 = 8;
+
 /// Who speaks to whom, and how well the wire carries it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
@@ -164,7 +167,8 @@ impl Carried {
             let start = (0..at).rev().take(self.chance).take_while(|at| is_left(*at)).last().unwrap_or(at);
             let end = (at..).find(|at| !is_left(*at)).unwrap_or(extent.end);
             if end - start >= self.chance {
-                left += end.min(extent.end) - at;
+                let sent = &self.sent[at..end.min(extent.end)];
+                left += sent.iter().filter(|sample| sample.unsigned_abs() > SILENT).count();
             }
             at = end;
         }
@@ -273,5 +277,6 @@ fn mark_alike(heard: &[i16], sent: &[i16], alike: &mut [bool]) {
 }
 
 /// Sets how closely keys are looked for.
-// MARK: filled in when `replay::Options` has `rules`.
-fn vigilant(_options: &mut replay::Options, _mode: Mode) {}
+fn vigilant(options: &mut replay::Options, mode: Mode) {
+    options.rules = options.rules.with_field_open(mode == Mode::FieldOpen);
+}
