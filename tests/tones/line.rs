@@ -260,18 +260,19 @@ impl Line {
     }
 }
 
-/// Marks what sounds as it was sent, in blocks of 2 ms: a codec that codes differences says the same in other bytes when it
-/// comes from elsewhere.
+/// Marks what sounds as it was sent, in any 2 ms: a codec that codes differences says the same in other bytes when it comes from
+/// elsewhere.
 fn mark_alike(heard: &[i16], sent: &[i16], alike: &mut [bool]) {
-    const BLOCK: usize = 32;
+    const SPAN: usize = 32;
+    const STEP: usize = 4;
     /// The difference's part of the energy: less than a tone of another level has.
-    const PART: f64 = 0.05;
-    let energy = |samples: &mut dyn Iterator<Item = f64>| samples.map(|sample| sample * sample).sum::<f64>();
-    let blocks = heard.chunks_exact(BLOCK).zip(sent.chunks_exact(BLOCK)).zip(alike.chunks_exact_mut(BLOCK));
-    for ((heard, sent), alike) in blocks {
-        let off = energy(&mut heard.iter().zip(sent).map(|(one, other)| f64::from(*one) - f64::from(*other)));
-        if off < PART * energy(&mut sent.iter().map(|sample| f64::from(*sample))) {
-            alike.fill(true);
+    const PART: f64 = 0.02;
+    for at in (0..alike.len().saturating_sub(SPAN)).step_by(STEP) {
+        let (heard, sent) = (&heard[at..at + SPAN], &sent[at..at + SPAN]);
+        let square = |one: i16, other: i16| (f64::from(one) - f64::from(other)).powi(2);
+        let off: f64 = heard.iter().zip(sent).map(|(heard, sent)| square(*heard, *sent)).sum();
+        if off < PART * sent.iter().map(|sample| square(0, *sample)).sum::<f64>() {
+            alike[at..at + SPAN].fill(true);
         }
     }
 }
