@@ -50,7 +50,7 @@ test: live-packages peer-packages lint ## Run every test
 .PHONY: test-long
 test-long: test $(TARGET)/tools/bin/cargo-deny ## Run every test, longer, and the policy for dependencies
 	$(TARGET)/tools/bin/cargo-deny --locked check bans licenses sources
-	$(SWEPT) PROPTEST_CASES=20000 $(BOUND) test $(ALL)
+	$(SWEPT) PROPTEST_CASES=20000 KEYHUSH_LONG=1 $(BOUND) test $(ALL)
 	KEYHUSH_LIVE_CALLS=6000 $(LIVE)
 
 .PHONY: bench
