@@ -211,6 +211,7 @@ impl Appliance {
             from: press.from,
             onset: press.onset,
             call: press.call.slot,
+            level: press.level,
         };
         core::mem::take(&mut self.out.presses).into_iter().map(open).collect()
     }

@@ -28,6 +28,8 @@ pub struct OpenPress {
     pub onset: Instant,
     /// In which slot of the call table its call was.
     pub call: u32,
+    /// How loud a tone was, in dBm0.
+    pub level: Option<i8>,
 }
 
 /// What a replay gave.
@@ -82,6 +84,7 @@ pub fn play_capture_with(
             from: press.from,
             onset: press.onset,
             call: press.call.slot,
+            level: press.level,
         });
     })?;
     let mut left = Vec::new();
