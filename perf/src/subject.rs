@@ -49,17 +49,21 @@ pub(crate) enum Subject {
     Forwarder,
     /// The pipeline, with all flows known and none in SecureMode.
     Pipeline,
+    /// The pipeline, listening for call references to the customer's side of every call.
+    Listening,
     /// The pipeline, with every call in SecureMode.
     SecureMode,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Subject; 3] = [Subject::Forwarder, Subject::Pipeline, Subject::SecureMode];
+    pub(crate) const ALL: [Subject; 4] =
+        [Subject::Forwarder, Subject::Pipeline, Subject::Listening, Subject::SecureMode];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Subject::Forwarder => "keyhush, bare forwarder",
             Subject::Pipeline => "keyhush, pipeline",
+            Subject::Listening => "keyhush, pipeline, all calls listened to",
             Subject::SecureMode => "keyhush, pipeline, all calls in SecureMode",
         }
     }
@@ -126,11 +130,18 @@ pub(crate) fn take_turn(turn: &Turn) -> Result<(), Failure> {
     let measured = match turn.subject {
         Subject::Forwarder => measure(&eal, worker, wire, clock, duration, 0, Forwarder)?,
         Subject::Pipeline => {
-            measure(&eal, worker, wire, clock, duration, 0, followed(turn.calls, FlowMode::Pass)?)?
+            let followed = followed(turn.calls, FlowMode::Pass, Rules::default())?;
+            measure(&eal, worker, wire, clock, duration, 0, followed)?
+        }
+        Subject::Listening => {
+            let rules = Rules::default().with_reference_heard(true);
+            let mut followed = followed(turn.calls, FlowMode::Pass, rules)?;
+            followed.renumbers = Some((turn.calls, Default::default()));
+            measure(&eal, worker, wire, clock, duration, 0, followed)?
         }
         Subject::SecureMode => {
             let mode = FlowMode::Mask(MaskKey::Pound);
-            let mut followed = followed(turn.calls, mode)?;
+            let mut followed = followed(turn.calls, mode, Rules::default())?;
             followed.renumbers = Some((turn.calls, Default::default()));
             let held = u64::from(HELD) * u64::from(turn.calls);
             measure(&eal, worker, wire, clock, duration, held, followed)?
@@ -256,7 +267,7 @@ impl Stage for Followed {
 }
 
 /// An lcore that knows the flows of all calls.
-fn followed(calls: u16, carrier_to_customer: FlowMode) -> Result<Followed, Failure> {
+fn followed(calls: u16, carrier_to_customer: FlowMode, rules: Rules) -> Result<Followed, Failure> {
     let link = LcoreLink::new(2 * usize::from(calls));
     let formats = [(0, FormatKind::Pcmu), (101, FormatKind::TelephoneEvent)];
     let mut known = Formats::default();
@@ -276,7 +287,7 @@ fn followed(calls: u16, carrier_to_customer: FlowMode) -> Result<Followed, Failu
             call: CallHandle { slot: call.into(), generation: 0 },
             mode: if from == Side::Carrier { carrier_to_customer } else { FlowMode::Pass },
             formats: known,
-            rules: Rules::default(),
+            rules,
             encrypted: false,
             reverse: FlowMode::Pass,
             learn: from == Side::Customer,
