@@ -118,7 +118,7 @@ impl Carries {
                 Meaning::Events(clock_khz) => regions.push(&block, clock_khz),
                 // Redundancy within redundancy is none that anybody sends.
                 Meaning::Audio(FormatKind::Redundancy) | Meaning::Unreadable => return Carries::Unreadable,
-                Meaning::Audio(_) | Meaning::Unannounced => {}
+                Meaning::Audio(_) | Meaning::Unannounced => regions.beside_audio |= !bytes.is_empty(),
             }
         }
         if regions.count == 0 { Carries::Audio(FormatKind::Redundancy) } else { Carries::Events(regions) }
@@ -275,6 +275,8 @@ pub(crate) struct Regions {
     regions: [Region; redundancy::MAX_BLOCKS],
     count: usize,
     next: usize,
+    /// There is audio in the packet, too.
+    pub(crate) beside_audio: bool,
 }
 
 impl Regions {

@@ -153,6 +153,15 @@ impl Held {
 }
 
 /// A stream that has left SecureMode, as long as a hold is left of it.
+/// A packet of audio that was heard.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    codec: Codec,
+    arrived: Instant,
+    /// The timestamp at which the audio goes on.
+    next: u32,
+}
+
 /// Stretches that may hold a tone, without a gap between them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
@@ -180,8 +189,8 @@ pub struct SecuredStream {
     order: Order,
     held: ArrayVec<Held, MOST_HELD>,
     ear: Ear,
-    /// The timestamp at which the audio goes on that was heard last.
-    expected: Option<u32>,
+    /// What was heard last.
+    last: Option<Last>,
     /// What may be a tone, and may go on.
     run: Run,
     /// How loud the caller's first key was, in dBm0.
@@ -399,6 +408,11 @@ impl SecuredStream {
         if told.key {
             self.hear_event(now, told.ended);
         }
+        // Redundancy may carry audio beside events; nobody listens to that.
+        let is_beside_audio = matches!(carries, Carries::Events(regions) if regions.beside_audio);
+        if is_beside_audio && !flow.rules.passes_unmaskable() {
+            return Outcome::Drop(Counter::DropSecuredUnmaskable);
+        }
         outcome
     }
 
@@ -467,10 +481,11 @@ impl SecuredStream {
             if let Some(last) = self.held.last_mut() {
                 last.silence_tail();
             }
-            self.unsure = self.order.has_begun().then_some(0);
+            // Of a stream that begins in the midst of a tone the rest may be too short to be known.
+            self.unsure = Some(0);
         }
         self.ear.skip(0, &mut |_| {});
-        self.expected = None;
+        self.last = None;
         self.order = Order::beginning(ssrc, sequence);
     }
 

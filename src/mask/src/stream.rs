@@ -122,7 +122,11 @@ pub fn mask_stateless<'a>(flow: &Flow, payload: &'a mut [u8]) -> Masked<'a> {
     let mut flow = *flow;
     if let FlowMode::Mask(mask_key) = flow.mode
         && Rtp::new_checked(payload).is_ok_and(|rtp| {
-            matches!(Carries::of(&flow, rtp.payload_type(), rtp.payload()), Carries::Audio(_))
+            match Carries::of(&flow, rtp.payload_type(), rtp.payload()) {
+                Carries::Audio(_) => true,
+                Carries::Events(regions) => regions.beside_audio,
+                Carries::Unreadable => false,
+            }
         })
     {
         flow.mode = FlowMode::Silence(mask_key);

@@ -294,7 +294,11 @@ impl<B: Buffer> Lcore<B> {
             let flow = *flow;
             return self.secured_media(now, slot, flow, udp, frame, out);
         }
-        if local.finishing.is_some() && local.stream != 0 {
+        if local.stream != 0 && flow.key.from == Side::Customer {
+            // It was of strays from the other side.
+            let key = flow.key;
+            self.release_stream(&key);
+        } else if local.finishing.is_some() && local.stream != 0 {
             let (flow, index) = (*flow, local.stream - 1);
             let has_left = |stream: &mut Stream<B>| stream.masker.has_left(now);
             if self.streams.get_mut(index).is_some_and(has_left) {

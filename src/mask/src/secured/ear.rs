@@ -28,6 +28,12 @@ impl Ear {
         self.detector.skip(samples, heard);
     }
 
+    /// The stream goes on in another codec.
+    pub(crate) fn change(&mut self) {
+        self.halver = Halver::new();
+        self.decoder = g722::Decoder::new();
+    }
+
     /// Hears the next payload. What may be a tone in it, and before it, goes to `suspected`, piece by piece.
     pub(crate) fn listen(
         &mut self,

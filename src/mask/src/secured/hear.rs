@@ -5,7 +5,7 @@ use core::time::Duration;
 use handover::{Instant, Transport};
 
 use super::codec::Codec;
-use super::{Captured, Frames, Held, Kind, Run, SecuredStream};
+use super::{Captured, Frames, Held, Kind, Last, PATIENCE, Run, SecuredStream};
 use crate::listener::both;
 use crate::synthesis::TONE_LEVEL;
 use crate::tones::{Heard, Suspects, Vigilance};
@@ -65,11 +65,17 @@ impl SecuredStream {
         capture: &mut dyn FnMut(Captured),
     ) {
         let Some(next) = self.held.get(at).copied() else { return };
-        let gap = self.expected.map_or(0, |expected| next.timestamp.wrapping_sub(expected) as i32);
-        if is_lost || gap != 0 {
-            self.settle_before(at);
-            // A timestamp that goes back is a break of unknown length.
-            self.ear.skip(u64::from(gap.max(0) as u32 / codec.ticks()), &mut |_| {});
+        if let Some(last) = self.last {
+            if last.codec != codec {
+                // Nothing of another codec's state means anything here.
+                self.ear.change();
+                self.unsure = self.departure.is_none().then_some(0);
+            }
+            let gap = last.gap(&next, codec);
+            if is_lost || gap.is_some() || last.codec != codec {
+                self.settle_before(at);
+                self.ear.skip(gap.unwrap_or(0), &mut |_| {});
+            }
         }
         let start = self.ear.position();
         let end = start + u64::from(next.samples);
@@ -139,7 +145,8 @@ impl SecuredStream {
         {
             departure.is_sounding = false;
         }
-        self.expected = Some(next.timestamp.wrapping_add(u32::from(next.samples) * codec.ticks()));
+        let ticks = u32::from(next.samples) * codec.ticks();
+        self.last = Some(Last { codec, arrived: next.arrived, next: next.timestamp.wrapping_add(ticks) });
         if is_pressed {
             self.key_pressed();
         }
@@ -148,6 +155,20 @@ impl SecuredStream {
         {
             held.cells.mute();
         }
+    }
+}
+
+impl Last {
+    /// The samples at 8 kHz between it and the next packet in order; `None` where there are none.
+    ///
+    /// Some senders count G.722 in samples of 16 kHz, or wrongly altogether. Where a packet comes as soon as it should, nothing
+    /// was left out, whatever the timestamps say.
+    fn gap(&self, next: &Held, codec: Codec) -> Option<u64> {
+        let ticks = next.timestamp.wrapping_sub(self.next) as i32;
+        let length = Duration::from_micros(u64::from(next.samples) * 125);
+        let is_prompt = next.arrived.since(self.arrived) <= length + PATIENCE;
+        // A timestamp that goes back is a break of unknown length.
+        (ticks != 0 && !is_prompt).then(|| u64::from(ticks.max(0) as u32 / codec.ticks()))
     }
 }
 

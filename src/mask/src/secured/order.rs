@@ -34,11 +34,6 @@ impl Order {
         Order { ssrc: Some(ssrc), next: sequence, seen: 0, repeated: 0 }
     }
 
-    /// Whether a packet was seen.
-    pub(super) fn has_begun(&self) -> bool {
-        self.ssrc.is_some()
-    }
-
     /// The number of the next packet.
     pub(super) fn next(&self) -> u16 {
         self.next
