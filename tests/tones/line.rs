@@ -73,7 +73,7 @@ impl Format {
                 samples.iter().flat_map(|sample| sample.to_be_bytes()).collect()
             }
             #[cfg(spandsp)]
-            Format::G722 => spandsp::g722(samples),
+            Format::G722 => spandsp::Encoder::new().encode(samples),
             #[cfg(not(spandsp))]
             Format::G722 => panic!("spandsp is not installed"),
         }
@@ -89,7 +89,7 @@ impl Format {
         #[cfg(spandsp)]
         if self == Format::G722 {
             let mut decoder = spandsp::Decoder::new();
-            let decode = |tick: &Option<&[u8]>| tick.map_or([0; 2], |bytes| decoder.decode(bytes[0]));
+            let decode = |tick: &Option<&[u8]>| tick.map_or(vec![0; 2], |bytes| decoder.decode(&bytes[..1]));
             return ticks.iter().flat_map(decode).collect();
         }
         ticks.iter().map(|tick| tick.map_or(0, linear)).collect()

@@ -7,6 +7,8 @@ mod chance;
 mod conditions;
 mod corpus;
 mod extents;
+#[cfg(spandsp)]
+mod g722;
 mod leaks;
 mod line;
 mod others;
