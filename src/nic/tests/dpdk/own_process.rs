@@ -54,7 +54,10 @@ fn within(test: &str, means: &[&str], body: impl FnOnce()) {
     let copy = Scratch::new(test);
     std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = copy.path().join("tests");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By a process of its own: one that another test forks from here meanwhile would hold it open for writing, and what
+    // somebody writes to cannot be run.
+    let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status().unwrap();
+    assert!(copied.success(), "{test}: the program cannot be copied");
     let mut words = vec!["timeout", "--kill-after=5", SECONDS];
     words.extend(means);
     let run = Command::new(words[0])
