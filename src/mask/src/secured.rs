@@ -43,6 +43,8 @@ use order::{Order, Place};
 pub const MOST_HELD: usize = 6;
 /// What must have been heard beyond a packet before it leaves, in samples at 8 kHz.
 const LOOK_AHEAD: u64 = 160;
+/// The most samples of a tone that may have been heard without being known for one.
+const TAIL: u64 = 120;
 /// How much longer than that a packet waits for what follows it: as long as a packet is late that was overtaken by the next
 /// one, and the jitter of an ordinary network.
 const PATIENCE: Duration = Duration::from_millis(25);
@@ -141,12 +143,11 @@ impl Held {
         matches!(self.kind, Kind::Audio(_))
     }
 
-    /// Nothing that follows is heard in time: the last samples may be a tone's first.
-    fn silence_tail(&mut self) {
-        const TAIL: u64 = 120;
+    /// Nothing that follows is heard in time: its last samples, so many, may be a tone's first.
+    fn silence_tail(&mut self, tail: u64) {
         if self.is_audio() && !self.is_settled {
             let samples = u64::from(self.samples);
-            self.cells.silence(samples.saturating_sub(TAIL)..samples);
+            self.cells.silence(samples.saturating_sub(tail)..samples);
         }
         self.is_settled = true;
     }
@@ -471,6 +472,10 @@ impl SecuredStream {
     /// Another source, or one that numbers anew: what is held ends here.
     fn begin_anew(&mut self, now: Instant, ssrc: u32, sequence: u16) {
         let is_secured = self.departure.is_none();
+        if is_secured {
+            let heard = self.held.iter().position(|held| !held.is_heard);
+            self.settle_before(heard.unwrap_or(self.held.len()));
+        }
         for held in &mut self.held {
             if !held.is_heard && is_secured {
                 held.cells.mute();
@@ -478,9 +483,6 @@ impl SecuredStream {
             (held.is_heard, held.due) = (true, now);
         }
         if is_secured {
-            if let Some(last) = self.held.last_mut() {
-                last.silence_tail();
-            }
             // Of a stream that begins in the midst of a tone the rest may be too short to be known.
             self.unsure = Some(0);
         }

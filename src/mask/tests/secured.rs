@@ -169,6 +169,50 @@ fn around_a_loss_nothing_leaves_that_may_be_a_tones_rest() {
     assert!(delays[9] <= 9 * 20 + 45, "it does not wait longer than its patience: {delays:?}");
 }
 
+/// Whether four samples beside each other left as they were sent.
+fn leaks(left: &[u8], sent: &[u8], mut range: core::ops::Range<usize>) -> bool {
+    range.any(|at| left[at..at + 4] == sent[at..at + 4])
+}
+
+/// What is too short to be known for a tone may lie in several of them.
+#[test]
+fn before_a_loss_nothing_leaves_of_a_tone_that_began_some_short_packets_ago() {
+    for length in [40, 80] {
+        for of_tone in (8..=120).step_by(4) {
+            let (mut line, mut sender) = (Line::new(), Sender::new());
+            let onset = 1_600 - of_tone;
+            let signal = with_key(&mut sender, '5', onset, of_tone, 1_600);
+            for (number, samples) in signal.chunks(length).enumerate() {
+                let packet = sender.audio(samples);
+                let start = number * length;
+                if !(1_600..1_760).contains(&start) {
+                    line.arrive(Instant::from_nanos(start as u64 * 125_000), &packet);
+                }
+            }
+            line.serve(at(10_000));
+            let is_leaking = leaks(&audio(&line.left), &codes(&signal), onset..1_596);
+            assert!(!is_leaking, "{of_tone} samples in packets of {length}");
+        }
+    }
+}
+
+#[test]
+fn a_tone_that_begins_before_a_loss_and_another_source_does_not_leave() {
+    let (mut line, mut sender) = (Line::new(), Sender::new());
+    let signal = with_key(&mut sender, '5', 1_540, 60, 0);
+    let now = play(&mut line, &mut sender, 0, &signal);
+    sender.sequence = sender.sequence.wrapping_add(1);
+    sender.timestamp = sender.timestamp.wrapping_add(160);
+    let noise = sender.noise(160);
+    let after_loss = sender.audio(&noise);
+    line.arrive(at(now + 20), &after_loss);
+    sender.ssrc = 99;
+    let noise = sender.noise(1_600);
+    play(&mut line, &mut sender, now + 22, &noise);
+    line.serve(at(10_000));
+    assert!(!leaks(&audio(&line.left), &codes(&signal), 1_540..1_596));
+}
+
 #[test]
 fn a_talk_spurt_ends_in_time_and_goes_on_later() {
     let (mut line, mut sender) = (Line::new(), Sender::new());

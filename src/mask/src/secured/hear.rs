@@ -5,7 +5,7 @@ use core::time::Duration;
 use handover::{Instant, Transport};
 
 use super::codec::Codec;
-use super::{Captured, Frames, Held, Kind, Last, PATIENCE, Run, SecuredStream};
+use super::{Captured, Frames, Held, Kind, Last, PATIENCE, Run, SecuredStream, TAIL};
 use crate::listener::both;
 use crate::synthesis::TONE_LEVEL;
 use crate::tones::{Heard, Suspects, Vigilance};
@@ -46,12 +46,19 @@ impl SecuredStream {
     }
 
     /// What is before a place has no audio behind it.
-    fn settle_before(&mut self, at: usize) {
+    pub(super) fn settle_before(&mut self, at: usize) {
         if self.departure.is_some() {
             return;
         }
-        if let Some(before) = at.checked_sub(1).and_then(|before| self.held.get_mut(before)) {
-            before.silence_tail();
+        let mut tail = TAIL;
+        let before = self.held.iter_mut().take(at).rev().filter(|held| held.is_audio());
+        // Of short packets, more than the last one.
+        for held in before.take_while(|held| !held.is_settled) {
+            if tail == 0 {
+                return;
+            }
+            held.silence_tail(tail);
+            tail = tail.saturating_sub(held.samples.into());
         }
     }
 

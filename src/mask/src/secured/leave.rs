@@ -5,7 +5,7 @@ use tap::Released;
 
 use super::cells::Fill;
 use super::codec::Codec;
-use super::{Captured, Frames, Held, Kind, LOOK_AHEAD, Outcome, SecuredStream};
+use super::{Captured, Frames, Held, Kind, LOOK_AHEAD, Outcome, SecuredStream, TAIL};
 use crate::carries::wipe_beside;
 use crate::synthesis::Tone;
 use crate::{ChangeKind, Masked, silence};
@@ -54,7 +54,7 @@ impl SecuredStream {
         let mut held = self.held.remove(0);
         let is_early = !is_known && held.is_audio() && self.departure.is_none();
         if is_early {
-            held.silence_tail();
+            held.silence_tail(TAIL);
         }
         Some(Leaving { held, is_early })
     }
