@@ -7,7 +7,7 @@ use tap::Released;
 use wire::rtp::{Rtp, holds_rtcp, is_rtcp};
 use wire::telephone_event::{BLOCK_LEN, EventBlock, write_block};
 
-use crate::carries::{Carries, Packet, Regions, is_announced_for_events};
+use crate::carries::{Carries, Packet, Regions, is_announced_for_events, wipe_beside};
 use crate::events::{KEYS, MASKED_VOLUME, MF_DIGITS, Sighting, Tracker};
 use crate::{Captured, ChangeKind, Masked, silence};
 
@@ -228,7 +228,7 @@ pub(crate) fn silenced<'a>(packet: &Packet, payload: &'a mut [u8], carries: Carr
     if let Some(audio) = payload.get_mut(packet.range.clone()) {
         audio.fill(silence);
     }
-    packet.wipe_padding(payload);
+    wipe_beside(payload, &packet.range);
     Masked::Changed(Released::by_masker(payload), ChangeKind::Silence)
 }
 

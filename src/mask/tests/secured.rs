@@ -538,6 +538,19 @@ fn failing_closed_silences_what_is_held() {
     assert!(line.left.windows(2).all(|pair| pair[1].sequence() == pair[0].sequence().wrapping_add(1)));
 }
 
+/// A header extension may hold how loud the audio was (RFC 6464), and keys differ by that.
+#[test]
+fn no_level_leaves_beside_silence() {
+    let (mut line, mut sender) = (Line::new(), Sender::new());
+    line.flow.mode = FlowMode::Silence(MaskKey::Pound);
+    let extension = [0xbe, 0xde, 0, 1, 0x10, 0x95, 0, 0];
+    let mut packet = sender.packet(0, 160, &[&extension[..], &[0x55; 160]].concat());
+    packet[0] |= 0x10;
+    line.arrive(at(0), &packet);
+    assert_eq!(line.left[0].packet[12..20], [0xbe, 0xde, 0, 1, 0, 0, 0, 0]);
+    assert!(line.left[0].packet[20..].iter().all(|code| *code == 0xff));
+}
+
 #[test]
 fn the_hold_goes_by_two_milliseconds_a_packet_and_then_nothing_is_late() {
     let (mut line, mut sender) = (Line::new(), Sender::new());
