@@ -135,6 +135,8 @@ impl Carries {
                 && looks_like_events(bytes)
             {
                 regions.push(&block, clock_khz);
+            } else {
+                regions.beside_audio |= !bytes.is_empty();
             }
         }
         if regions.count == 0 { Carries::Audio(FormatKind::Other) } else { Carries::Events(regions) }

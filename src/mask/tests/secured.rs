@@ -423,20 +423,22 @@ fn a_sender_that_counts_wrongly_is_heard_without_gaps() {
 /// Redundancy may carry audio beside an event (RFC 2198), and a tone in it.
 #[test]
 fn audio_beside_an_event_does_not_leave() {
-    let (mut line, mut sender) = (Line::new(), Sender::new());
-    line.flow.formats = Default::default();
-    for (payload_type, kind) in
-        [(101, FormatKind::TelephoneEvent), (121, FormatKind::Redundancy), (0, FormatKind::Pcmu)]
-    {
-        assert!(line.flow.formats.push(Format { payload_type, kind, clock_khz: 8 }));
+    for is_announced in [true, false] {
+        let (mut line, mut sender) = (Line::new(), Sender::new());
+        line.flow.formats = Default::default();
+        let formats =
+            [(101, FormatKind::TelephoneEvent), (0, FormatKind::Pcmu), (121, FormatKind::Redundancy)];
+        for (payload_type, kind) in formats.into_iter().take(2 + usize::from(is_announced)) {
+            assert!(line.flow.formats.push(Format { payload_type, kind, clock_khz: 8 }));
+        }
+        let mut payload = vec![0x80 | 101, 0, 0, 4, 0];
+        payload.extend(packets::block(5, false, 10, 160));
+        payload.extend(codes(&tone('5', 160, LOUD)));
+        let packet = sender.packet(121, 160, &payload);
+        line.arrive(at(0), &packet);
+        assert_eq!((line.left.len(), &line.dropped[..]), (0, &[Counter::DropSecuredUnmaskable][..]));
+        assert_eq!(line.captured(), "5");
     }
-    let mut payload = vec![0x80 | 101, 0, 0, 4, 0];
-    payload.extend(packets::block(5, false, 10, 160));
-    payload.extend(codes(&tone('5', 160, LOUD)));
-    let packet = sender.packet(121, 160, &payload);
-    line.arrive(at(0), &packet);
-    assert_eq!((line.left.len(), &line.dropped[..]), (0, &[Counter::DropSecuredUnmaskable][..]));
-    assert_eq!(line.captured(), "5");
 }
 
 #[test]
