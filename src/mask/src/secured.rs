@@ -310,8 +310,8 @@ impl SecuredStream {
             return self.admit_other(now, &packet, place, outcome, payload);
         };
         match place {
-            // SecureMode has ended: what cannot take its turn is no concern any more.
-            Place::Twice | Place::Late if self.departure.is_some() => {
+            // SecureMode has ended, and no key is down: what cannot take its turn is no concern any more.
+            Place::Twice | Place::Late if self.departure.is_some_and(|departure| !departure.is_sounding) => {
                 return Outcome::Unchanged.leave(payload);
             }
             Place::Twice if !self.order.is_stuck() => {

@@ -594,6 +594,35 @@ fn a_key_that_is_down_when_secure_mode_ends_is_masked_to_its_end_and_the_next_is
     assert_eq!(line.captured(), "6");
 }
 
+#[test]
+fn a_key_that_is_down_when_secure_mode_ends_is_masked_over_losses_and_in_what_is_late() {
+    for lost in 1..8 {
+        let (mut line, mut sender) = (Line::new(), Sender::new());
+        let signal = with_key(&mut sender, '6', 800, 6_400, 1_600);
+        let packets: Vec<Vec<u8>> = signal.chunks(160).map(|samples| sender.audio(samples)).collect();
+        for (number, packet) in packets.iter().enumerate() {
+            if number == 12 {
+                line.flow.mode = FlowMode::Pass;
+            }
+            if !(15..15 + lost).contains(&number) {
+                line.arrive(at(20 * number as u64), packet);
+            }
+            if number == 24 {
+                line.arrive(at(481), &packets[15]);
+            }
+        }
+        line.serve(at(5_000));
+        for left in line.left.iter() {
+            let sent = packets.iter().find(|packet| packet[..12] == left.packet[..12]).expect("it was sent");
+            let number = usize::from(left.sequence().wrapping_sub(packets[0][3].into())) & 0xff;
+            assert!(
+                !(6..44).contains(&number) || !leaks(left.audio(), &sent[12..], 0..156),
+                "{lost} lost, packet {number}"
+            );
+        }
+    }
+}
+
 /// What a stream may hold.
 #[derive(Clone, Debug)]
 struct Step {
