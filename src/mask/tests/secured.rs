@@ -265,6 +265,24 @@ fn a_sender_that_does_not_count_is_heard_all_the_same() {
     assert!(line.left.len() >= 3, "{} left, {} dropped", line.left.len(), line.dropped.len());
 }
 
+/// One packet with a number far ahead, after a pause in which nothing is held.
+#[test]
+fn a_single_wrong_number_costs_no_key() {
+    let (mut line, mut sender) = (Line::new(), Sender::new());
+    let noise = sender.noise(1_600);
+    let now = play(&mut line, &mut sender, 0, &noise) + 100;
+    line.serve(at(now));
+    let (sequence, timestamp) = (sender.sequence, sender.timestamp);
+    sender.sequence = sequence.wrapping_add(120);
+    let wrong = sender.audio(&[0.0; 160]);
+    line.arrive(at(now), &wrong);
+    (sender.sequence, sender.timestamp) = (sequence, timestamp);
+    let signal = with_key(&mut sender, '4', 800, 800, 800);
+    play(&mut line, &mut sender, now, &signal);
+    line.serve(at(10_000));
+    assert_eq!(line.captured(), "4");
+}
+
 #[test]
 fn another_source_ends_what_is_held_and_begins_anew() {
     let (mut line, mut sender) = (Line::new(), Sender::new());

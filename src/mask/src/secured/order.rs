@@ -2,6 +2,9 @@
 
 /// Sequence numbers further ahead than this are a source that numbers anew.
 const FURTHEST: u16 = 128;
+/// As many late packets in a row, each the successor of the one before, are a source that goes on there: a single number far
+/// ahead was a mistake (RFC 3550 appendix A.1).
+const ON_COURSE: u8 = 4;
 /// As many packets in a row whose number was there already are a source that does not count.
 const STUCK: u8 = 8;
 
@@ -26,12 +29,14 @@ pub(super) struct Order {
     /// Bit *n*: the packet *n* + 1 before the next one was there.
     seen: u64,
     repeated: u8,
+    /// The number after that of the last late packet, and how many came so.
+    late: (u16, u8),
 }
 
 impl Order {
     /// A stream whose first packet has this number.
     pub(super) fn beginning(ssrc: u32, sequence: u16) -> Self {
-        Order { ssrc: Some(ssrc), next: sequence, seen: 0, repeated: 0 }
+        Order { ssrc: Some(ssrc), next: sequence, seen: 0, repeated: 0, late: (0, 0) }
     }
 
     /// The number of the next packet.
@@ -46,7 +51,7 @@ impl Order {
         }
         let ahead = sequence.wrapping_sub(self.next);
         if ahead < FURTHEST {
-            self.repeated = 0;
+            (self.repeated, self.late) = (0, (0, 0));
             return Place::Ahead(ahead);
         }
         let back = self.next.wrapping_sub(sequence);
@@ -60,6 +65,12 @@ impl Order {
         if back <= 64 {
             self.seen |= 1 << (back - 1);
         }
+        let (successor, count) = self.late;
+        let count = if count > 0 && sequence == successor { count + 1 } else { 1 };
+        if count >= ON_COURSE {
+            return Place::Anew;
+        }
+        self.late = (sequence.wrapping_add(1), count);
         Place::Late
     }
 
@@ -98,6 +109,16 @@ mod tests {
         assert_eq!([order.place(7, 65_535), order.place(7, 65_535)], [Place::Late, Place::Twice]);
         assert_eq!([order.place(7, 65_534), order.place(7, 1)], [Place::Twice, Place::Twice]);
         assert_eq!([order.place(7, 65_000), order.place(7, 300), order.place(8, 2)], [Place::Anew; 3]);
+    }
+
+    #[test]
+    fn a_number_far_ahead_is_forgotten_when_the_others_go_on() {
+        let mut order = Order::beginning(1, 5);
+        order.heard(125);
+        for sequence in [6, 7, 8, 20, 21, 22] {
+            assert_eq!(order.place(1, sequence), Place::Late);
+        }
+        assert_eq!(order.place(1, 23), Place::Anew);
     }
 
     #[test]
