@@ -414,6 +414,11 @@ impl SecuredStream {
         if is_beside_audio && !flow.rules.passes_unmaskable() {
             return Outcome::Drop(Counter::DropSecuredUnmaskable);
         }
+        let is_noise = matches!(carries, Carries::Audio(FormatKind::ComfortNoise));
+        let noise = payload.get_mut(packet.range.clone()).filter(|_| is_noise);
+        if noise.is_some_and(silence::whiten) && outcome == Outcome::Unchanged {
+            return Outcome::Changed(ChangeKind::Silence);
+        }
         outcome
     }
 

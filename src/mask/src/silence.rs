@@ -2,6 +2,21 @@
 
 use handover::FormatKind;
 
+/// Takes out of comfort noise (RFC 3389) what may tell of a tone, which is as steady as noise: its spectrum, and its level
+/// where it is louder than the weakest tone that is masked. Whether it held any.
+pub(crate) fn whiten(noise: &mut [u8]) -> bool {
+    /// −50 dBov, about −47 dBm0.
+    const LOUDEST: u8 = 50;
+    /// A reflection coefficient of zero.
+    const FLAT: u8 = 127;
+    let [level, spectrum @ ..] = noise else { return false };
+    let is_loud = *level < LOUDEST;
+    let is_coloured = spectrum.iter().any(|coefficient| *coefficient != FLAT);
+    *level = (*level).max(LOUDEST);
+    spectrum.fill(FLAT);
+    is_loud || is_coloured
+}
+
 /// The byte that, repeated, is silence in a codec; `None` where there is no such byte.
 ///
 /// G.711: the codes of zero (ITU-T G.711 tables 1 and 2). G.722: the codeword whose inverse quantisers give zero for

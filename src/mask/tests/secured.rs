@@ -571,6 +571,25 @@ fn no_level_leaves_beside_silence() {
     assert!(line.left[0].packet[20..].iter().all(|code| *code == 0xff));
 }
 
+/// A detector of silence may take a long tone for noise, and describe it.
+#[test]
+fn comfort_noise_tells_of_no_tone() {
+    let (mut line, mut sender) = (Line::new(), Sender::new());
+    for (noise, leaves) in [
+        (&[70][..], &[70][..]),
+        (&[70, 127, 127], &[70, 127, 127]),
+        (&[12], &[50]),
+        (&[60, 30, 200, 100], &[60, 127, 127, 127]),
+        (&[0xff, 30], &[0xff, 127]),
+        (&[], &[]),
+    ] {
+        let packet = sender.packet(13, 160, noise);
+        line.arrive(at(0), &packet);
+        let left = line.left.last().expect("it leaves");
+        assert_eq!((left.audio(), left.changed), (leaves, leaves != noise));
+    }
+}
+
 #[test]
 fn the_hold_goes_by_two_milliseconds_a_packet_and_then_nothing_is_late() {
     let (mut line, mut sender) = (Line::new(), Sender::new());
