@@ -229,10 +229,11 @@ fn mapped_format(payload_type: u8, map: &RtpMap<'_>) -> Format {
     ];
     let found = names.iter().find(|(name, _)| map.encoding.eq_ignore_ascii_case(name));
     let kind = found.map_or(FormatKind::Other, |(_, kind)| *kind);
+    let is_samples = matches!(kind, FormatKind::Pcmu | FormatKind::Pcma | FormatKind::G722 | FormatKind::L16);
     Format {
         payload_type,
         // Several channels are interleaved, which is another coding.
-        kind: if map.channels > 1 && kind == FormatKind::L16 { FormatKind::Other } else { kind },
+        kind: if map.channels > 1 && is_samples { FormatKind::Other } else { kind },
         clock_khz: u8::try_from(map.clock / 1000).unwrap_or(u8::MAX).max(1),
     }
 }

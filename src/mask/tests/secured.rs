@@ -501,6 +501,23 @@ fn what_cannot_be_masked_does_not_leave_unless_the_tenant_says_so() {
     assert_eq!(line.left.len(), 2);
 }
 
+/// At another rate a key's tone has other frequencies, as it is counted here.
+#[test]
+fn g711_at_another_rate_cannot_be_masked() {
+    for kind in [FormatKind::Pcmu, FormatKind::Pcma] {
+        let (mut line, mut sender) = (Line::new(), Sender::new());
+        line.flow.formats = Default::default();
+        assert!(line.flow.formats.push(Format { payload_type: 100, kind, clock_khz: 16 }));
+        for number in 0..10 {
+            let packet = sender.packet(100, 320, &[0x55; 320]);
+            line.arrive(at(20 * number), &packet);
+        }
+        line.serve(at(1_000));
+        assert_eq!((line.left.len(), &line.dropped[..]), (0, &[Counter::DropSecuredUnmaskable; 10][..]));
+        assert!(line.stream.is_unmaskable());
+    }
+}
+
 #[test]
 fn linear_audio_is_masked_at_both_rates() {
     for (payload_type, rate) in [(96, 1), (97, 2)] {

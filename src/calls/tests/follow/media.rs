@@ -38,6 +38,18 @@ fn the_receivers_payload_types_count_and_the_others_fill_the_gaps() {
 }
 
 #[test]
+fn several_channels_are_another_coding() {
+    let mut network = Network::new();
+    let names = ["PCMU", "PCMA", "G722", "L16"];
+    let maps: String =
+        (102..).zip(names).map(|(number, name)| format!("a=rtpmap:{number} {name}/8000/2\r\n")).collect();
+    let offer = format!("m=audio 4000 RTP/AVP 102 103 104 105\r\n{maps}");
+    network.send(Carrier, request("INVITE", 1).sdp(&lines("198.51.100.1", &offer)));
+    let kinds = kinds(network.flow(Customer, "198.51.100.1", 4000));
+    assert!((102..106).all(|number| kinds.contains(&(number, FormatKind::Other, 8))), "{kinds:?}");
+}
+
+#[test]
 fn each_line_has_its_own_payload_types() {
     let mut network = Network::new();
     let two = |base: u16, first: u8, second: u8| {

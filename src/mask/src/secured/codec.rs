@@ -24,8 +24,8 @@ impl Codec {
     /// The codec of a format; `None` where its tones cannot be masked.
     pub(crate) const fn of(kind: FormatKind, clock_khz: u8) -> Option<Codec> {
         match (kind, clock_khz) {
-            (FormatKind::Pcmu, _) => Some(Codec::Ulaw),
-            (FormatKind::Pcma, _) => Some(Codec::Alaw),
+            (FormatKind::Pcmu, 8) => Some(Codec::Ulaw),
+            (FormatKind::Pcma, 8) => Some(Codec::Alaw),
             (FormatKind::G722, _) => Some(Codec::G722),
             (FormatKind::L16, 8) => Some(Codec::Linear8),
             (FormatKind::L16, 16) => Some(Codec::Linear16),
