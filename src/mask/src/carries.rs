@@ -144,7 +144,7 @@ impl Carries {
 }
 
 /// Whether the SDP says that events come as this type, plainly or in redundancy.
-pub(crate) fn is_announced_for_events(flow: &Flow, payload_type: u8) -> bool {
+fn is_announced_for_events(flow: &Flow, payload_type: u8) -> bool {
     let format = flow.formats.get(payload_type);
     format.is_some_and(|format| matches!(format.kind, FormatKind::TelephoneEvent | FormatKind::Redundancy))
 }

@@ -7,7 +7,7 @@ use tap::Released;
 use wire::rtp::{Rtp, holds_rtcp, is_rtcp};
 use wire::telephone_event::{BLOCK_LEN, EventBlock, write_block};
 
-use crate::carries::{Carries, Packet, Regions, is_announced_for_events, wipe_beside};
+use crate::carries::{Carries, Packet, Regions, wipe_beside};
 use crate::events::{KEYS, MASKED_VOLUME, MF_DIGITS, Sighting, Tracker};
 use crate::{Captured, ChangeKind, Masked, silence};
 
@@ -184,11 +184,11 @@ fn apply<'a>(flow: &Flow, payload: &'a mut [u8], sight: Sight<'_>) -> Masked<'a>
     }
 }
 
-/// Whether it is RTCP. With the marker bit, the types 64–95 look the same (RFC 5761 section 4): announced for events,
-/// they are; and if not, RTCP has a length that the datagram holds.
+/// Whether it is RTCP. With the marker bit, the types 64–95 look the same (RFC 5761 section 4): announced,
+/// they are what was announced; and if not, RTCP has a length that the datagram holds.
 pub(crate) fn is_control(flow: &Flow, payload: &[u8]) -> bool {
     let [_, second, ..] = payload else { return false };
-    if !is_rtcp(payload) || is_announced_for_events(flow, *second & 0x7f) {
+    if !is_rtcp(payload) || flow.formats.get(*second & 0x7f).is_some() {
         return false;
     }
     holds_rtcp(payload)

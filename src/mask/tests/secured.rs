@@ -518,6 +518,22 @@ fn g711_at_another_rate_cannot_be_masked() {
     }
 }
 
+/// With the marker bit, types from 64 to 95 look like RTCP (RFC 5761 section 4).
+#[test]
+fn announced_audio_that_looks_like_rtcp_is_masked() {
+    let (mut line, mut sender) = (Line::new(), Sender::new());
+    line.flow.formats = Default::default();
+    assert!(line.flow.formats.push(Format { payload_type: 77, kind: FormatKind::Pcmu, clock_khz: 8 }));
+    let signal = tone('5', 1_600, LOUD);
+    for (number, samples) in signal.chunks(160).enumerate() {
+        let packet = sender.packet(0x80 | 77, 160, &codes(samples));
+        line.arrive(at(20 * number as u64), &packet);
+    }
+    line.serve(at(1_000));
+    assert!(!leaks(&audio(&line.left), &codes(&signal), 0..1_596));
+    assert_eq!(line.captured(), "5");
+}
+
 #[test]
 fn linear_audio_is_masked_at_both_rates() {
     for (payload_type, rate) in [(96, 1), (97, 2)] {
