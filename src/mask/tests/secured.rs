@@ -534,6 +534,23 @@ fn announced_audio_that_looks_like_rtcp_is_masked() {
     assert_eq!(line.captured(), "5");
 }
 
+/// Who ignores the padding bit hears the padding.
+#[test]
+fn no_tone_leaves_in_padding() {
+    let (mut line, mut sender) = (Line::new(), Sender::new());
+    for number in 0..10 {
+        let mut payload = vec![0xff; 100];
+        payload.extend(codes(&tone('5', 59, LOUD)));
+        payload.push(60);
+        let mut packet = sender.packet(0, 160, &payload);
+        packet[0] |= 0x20;
+        line.arrive(at(20 * number), &packet);
+    }
+    line.serve(at(1_000));
+    assert_eq!(line.left.len(), 10);
+    assert!(line.left.iter().all(|left| left.audio()[100..159].iter().all(|byte| *byte == 0)));
+}
+
 #[test]
 fn linear_audio_is_masked_at_both_rates() {
     for (payload_type, rate) in [(96, 1), (97, 2)] {
