@@ -294,8 +294,8 @@ impl<B: Buffer> Lcore<B> {
             let flow = *flow;
             return self.secured_media(now, slot, flow, udp, frame, out);
         }
-        if local.stream != 0 && flow.key.from == Side::Customer {
-            // It was of strays from the other side.
+        if local.stream != 0 && flow.key.from == Side::Customer && !flow.reverse.is_secured() {
+            // It was of strays from the other side, which are no concern any more.
             let key = flow.key;
             self.release_stream(&key);
         } else if local.finishing.is_some() && local.stream != 0 {

@@ -45,6 +45,8 @@ impl<B> Outputs<B> for Taken<B> {
     fn answer(&mut self, _token: u64, _answer: Answer) {}
 }
 
+/// The payload type of linear audio.
+const LINEAR: u8 = 96;
 const AGENT: [u8; 4] = [198, 51, 100, 20];
 
 fn lcore<B: Buffer>() -> (Lcore<B>, LcoreLink, Counters) {
@@ -66,6 +68,7 @@ fn lcore<B: Buffer>() -> (Lcore<B>, LcoreLink, Counters) {
 fn flow(port: u16, from: Side, mode: FlowMode) -> Flow {
     let mut formats = Formats::default();
     formats.push(Format { payload_type: 0, kind: FormatKind::Pcmu, clock_khz: 8 });
+    formats.push(Format { payload_type: LINEAR, kind: FormatKind::L16, clock_khz: 8 });
     formats.push(Format { payload_type: 101, kind: FormatKind::TelephoneEvent, clock_khz: 8 });
     Flow {
         key: FlowKey {
@@ -187,4 +190,40 @@ fn a_full_flow_table_fails_closed_and_streams_come_back() {
         lcore.follow();
     }
     assert_eq!(counters.get(Counter::StreamsFull), 0, "each stream's state was given back");
+}
+
+/// 10 ms of a tone, linear: `number` counts packets from the first one on.
+fn keyed(source: ([u8; 4], u16), destination: ([u8; 4], u16), number: u16) -> Vec<u8> {
+    let mut frame = rtp(source.1, destination.1);
+    frame[26..30].copy_from_slice(&source.0);
+    frame[30..34].copy_from_slice(&destination.0);
+    frame[43] = LINEAR;
+    frame[44..46].copy_from_slice(&number.to_be_bytes());
+    frame[46..50].copy_from_slice(&(u32::from(number) * 80).to_be_bytes());
+    for (place, at) in frame[54..].as_chunks_mut::<2>().0.iter_mut().zip(u32::from(number) * 80..) {
+        let angle = core::f64::consts::TAU * f64::from(at) / 8000.0;
+        let sample = 6000.0 * ((770.0 * angle).sin() + (1336.0 * angle).sin());
+        *place = (sample as i16).to_be_bytes();
+    }
+    frame
+}
+
+#[test]
+fn keys_of_strays_are_heard_while_the_other_side_talks() {
+    let (mut lcore, link, counters) = lcore();
+    let caller =
+        Flow { reverse: FlowMode::Mask(MaskKey::Pound), ..flow(4000, Side::Customer, FlowMode::Pass) };
+    install(&link, 1, caller);
+    lcore.follow();
+    let mut out = Taken::default();
+    for number in 0..20 {
+        let now = Instant::ZERO + Duration::from_millis(10 * u64::from(number));
+        lcore.serve(now, &mut out);
+        let stray = keyed((AGENT, 4000), ([192, 0, 2, 77], 9), number);
+        lcore.process(now, WireId(0), Side::Carrier, core::iter::once(stray), &mut out);
+        lcore.process(now, WireId(0), Side::Customer, core::iter::once(rtp(9, 4000)), &mut out);
+    }
+    lcore.serve(Instant::from_nanos(10_000_000_000), &mut out);
+    assert_eq!(counters.get(Counter::PressesLost), 1, "the key was heard");
+    assert_eq!(out.left.len(), 40);
 }
