@@ -105,6 +105,7 @@ impl<B: Buffer> Lcore<B> {
     /// no flow is secured any more.
     pub fn fail_closed(&mut self) {
         self.faulted = true;
+        self.streams.silence_all(self.now);
     }
 
     /// How many flows it follows.

@@ -96,6 +96,18 @@ impl<B> Streams<B> {
         self.states.get_mut(index as usize)
     }
 
+    /// After a fault: what is held leaves silent, at the next look. Nothing of it is heard any more, so that what made a panic
+    /// makes no second one.
+    pub(crate) fn silence_all(&mut self, now: Instant) {
+        for index in &self.holding {
+            if let Some(stream) = self.states.get_mut(*index as usize) {
+                stream.masker.silence_all(now);
+            }
+        }
+        // The look that was broken off is begun anew.
+        self.quiet_until = Some(now);
+    }
+
     /// Gives a state back, as soon as nothing is held in it any more. What is held is due now.
     pub(crate) fn release(&mut self, index: u32, now: Instant) {
         let Some(stream) = self.states.get_mut(index as usize) else { return };

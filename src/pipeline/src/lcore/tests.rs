@@ -227,3 +227,18 @@ fn keys_of_strays_are_heard_while_the_other_side_talks() {
     assert_eq!(counters.get(Counter::PressesLost), 1, "the key was heard");
     assert_eq!(out.left.len(), 40);
 }
+
+#[test]
+fn what_is_held_when_masking_fails_leaves_silent_and_at_once() {
+    let (mut lcore, link, _) = lcore();
+    install(&link, 1, flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound)));
+    lcore.follow();
+    let mut out = Taken::default();
+    let frames = (0..2).map(|number| keyed(([192, 0, 2, 77], 9), (AGENT, 4000), number));
+    lcore.process(Instant::ZERO, WireId(0), Side::Carrier, frames, &mut out);
+    assert!(out.left.is_empty());
+    lcore.fail_closed();
+    lcore.serve(Instant::ZERO, &mut out);
+    assert_eq!(out.left.len(), 2);
+    assert!(out.left.iter().all(|frame| frame[54..].iter().all(|byte| *byte == 0)));
+}
