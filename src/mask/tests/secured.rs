@@ -438,6 +438,24 @@ fn a_sender_that_counts_wrongly_is_heard_without_gaps() {
     assert_eq!(line.captured(), "6");
 }
 
+/// And where a packet is awaited, its timestamp seems to say that something was left out.
+#[test]
+fn a_tone_goes_on_in_a_packet_that_was_awaited_of_a_sender_that_counts_wrongly() {
+    for (length, onset, until) in [(160, 1_610, 2_280), (800, 1_610, 3_900)] {
+        let (mut line, mut sender) = (Line::new(), Sender::new());
+        let signal = with_key(&mut sender, '6', onset, until - onset, 3_200);
+        for (number, samples) in signal.chunks(length).enumerate() {
+            let packet = sender.packet(0, 2 * length as u32, &codes(samples));
+            // The packet in which the tone ends, or the one before, and what follows it are late by as much.
+            let late = if number * length >= 2_240 { 30 } else { 0 };
+            line.arrive(at((number * length) as u64 / 8 + late), &packet);
+        }
+        line.serve(at(5_000));
+        assert!(!leaks(&audio(&line.left), &codes(&signal), onset..until - 4), "packets of {length}");
+        assert_eq!(line.captured(), "6", "packets of {length}");
+    }
+}
+
 /// Redundancy may carry audio beside an event (RFC 2198), and a tone in it.
 #[test]
 fn audio_beside_an_event_does_not_leave() {

@@ -82,8 +82,8 @@ impl SecuredStream {
             if is_lost || gap.is_some() || last.codec != codec {
                 self.settle_before(at);
                 let gap = gap.unwrap_or(0);
-                if self.departure.is_some() && self.run.until >= self.ear.position() {
-                    // The key that was down when SecureMode ended may be down beyond the gap.
+                if self.run.until >= self.ear.position() {
+                    // A key that was down may be down beyond the gap.
                     self.run.until += gap;
                 }
                 self.ear.skip(gap, &mut |_| {});
@@ -174,13 +174,14 @@ impl Last {
     /// The samples at 8 kHz between it and the next packet in order; `None` where there are none.
     ///
     /// Some senders count G.722 in samples of 16 kHz, or wrongly altogether. Where a packet comes as soon as it should, nothing
-    /// was left out, whatever the timestamps say.
+    /// was left out, whatever the timestamps say; and never more than the time that it was awaited.
     fn gap(&self, next: &Held, codec: Codec) -> Option<u64> {
         let ticks = next.timestamp.wrapping_sub(self.next) as i32;
         let length = Duration::from_micros(u64::from(next.samples) * 125);
-        let is_prompt = next.arrived.since(self.arrived) <= length + PATIENCE;
+        let awaited = next.arrived.since(self.arrived).saturating_sub(length);
+        let most = u64::try_from(awaited.as_micros() / 125).unwrap_or(u64::MAX);
         // A timestamp that goes back is a break of unknown length.
-        (ticks != 0 && !is_prompt).then(|| u64::from(ticks.max(0) as u32 / codec.ticks()))
+        (ticks != 0 && awaited > PATIENCE).then(|| u64::from(ticks.max(0) as u32 / codec.ticks()).min(most))
     }
 }
 
