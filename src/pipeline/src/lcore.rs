@@ -101,8 +101,7 @@ impl<B: Buffer> Lcore<B> {
         self.link.beat();
     }
 
-    /// After a panic, here or in signalling: from now on flows in SecureMode are silent and all else passes, until
-    /// no flow is secured any more.
+    /// After a panic, here or in signalling: flows in SecureMode are silent and all else passes, until none is secured.
     pub fn fail_closed(&mut self) {
         self.faulted = true;
         self.streams.silence_all(self.now);

@@ -11,6 +11,9 @@ use mask::{Admission, Captured, Frames, Masked, SecuredStream};
 
 use crate::packets::{SSRC, flow};
 
+/// The amplitude of each frequency of a key that is pressed.
+pub(crate) const LOUD: f64 = 6000.0;
+
 /// What left: when, and what.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Left {
@@ -204,4 +207,43 @@ pub(crate) fn tone(key: char, count: usize, amplitude: f64) -> Vec<f64> {
 /// A time in milliseconds.
 pub(crate) fn at(milliseconds: u64) -> Instant {
     Instant::ZERO + Duration::from_millis(milliseconds)
+}
+
+/// Packets of 20 ms of a signal, from a time on.
+pub(crate) fn play(line: &mut Line, sender: &mut Sender, from: u64, signal: &[f64]) -> u64 {
+    let mut now = from;
+    for samples in signal.chunks(160) {
+        let packet = sender.audio(samples);
+        line.arrive(at(now), &packet);
+        now += 20;
+    }
+    now
+}
+
+/// Noise with a key in it.
+pub(crate) fn with_key(
+    sender: &mut Sender,
+    key: char,
+    before: usize,
+    length: usize,
+    after: usize,
+) -> Vec<f64> {
+    let mut signal = sender.noise(before + length + after);
+    for (sample, of_tone) in signal[before..].iter_mut().zip(tone(key, length, LOUD)) {
+        *sample += of_tone;
+    }
+    signal
+}
+
+pub(crate) fn audio(left: &[Left]) -> Vec<u8> {
+    left.iter().flat_map(|left| left.audio().to_vec()).collect()
+}
+
+/// Whether four samples beside each other left as they were sent.
+pub(crate) fn leaks(left: &[u8], sent: &[u8], mut range: core::ops::Range<usize>) -> bool {
+    range.any(|at| left[at..at + 4] == sent[at..at + 4])
+}
+
+pub(crate) fn codes(samples: &[f64]) -> Vec<u8> {
+    samples.iter().map(|sample| lanes::g711::to_ulaw(*sample as i16)).collect()
 }
