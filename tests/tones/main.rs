@@ -18,4 +18,5 @@ mod receivers;
 mod spandsp;
 mod speed;
 mod talk_off;
+mod together;
 mod untouched;

@@ -6,7 +6,8 @@
 //!
 //! Each sample is multiplied once: blocks of 20 samples are correlated with the eight frequencies about their own middle,
 //! and four of them are turned and added to a window. The sixteen lanes of a vector are the cosines and sines of the eight
-//! frequencies, then the sixteen pairs; so one stream fills a vector, and streams need not be gathered and transposed.
+//! frequencies, then the sixteen pairs; so one stream fills a vector, and streams need not be gathered and transposed. Where
+//! there are many streams at once and few of their windows matter, one stream a lane is sooner done: [`fit_together`].
 
 use std::f64::consts::TAU;
 use std::mem::MaybeUninit;
@@ -16,8 +17,11 @@ use crate::Level;
 use crate::g711;
 
 mod portable;
+mod together;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+pub use together::{Least, MAX_STREAMS, fit_together, fit_together_with};
 
 /// Samples a second.
 pub const RATE: u32 = 8000;
@@ -54,17 +58,35 @@ pub struct Signal {
     samples: [MaybeUninit<i16>; MAX_SAMPLES],
 }
 
+impl Default for Signal {
+    fn default() -> Self {
+        Signal::new()
+    }
+}
+
 impl Signal {
+    /// No sample.
+    #[inline(always)]
+    pub fn new() -> Self {
+        Signal { len: 0, samples: [const { MaybeUninit::uninit() }; MAX_SAMPLES] }
+    }
+
     /// A signal that begins with samples of another one.
     pub fn starting_with(samples: &[i16]) -> Self {
-        let mut signal = Signal { len: 0, samples: [const { MaybeUninit::uninit() }; MAX_SAMPLES] };
-        signal.push(samples, |samples, places| {
+        let mut signal = Signal::new();
+        signal.restart_with(samples);
+        signal
+    }
+
+    /// As [`Signal::starting_with`], in place: a signal is a kilobyte.
+    pub fn restart_with(&mut self, samples: &[i16]) {
+        self.len = 0;
+        self.push(samples, |samples, places| {
             for (place, sample) in places.iter_mut().zip(samples) {
                 // Nothing else keeps sums of twenty products within 32 bits.
                 place.write((*sample).clamp(-8192, 8191));
             }
         });
-        signal
     }
 
     /// Appends linear samples of 16 bits, as many as there is room for, and says how many that were.
@@ -79,14 +101,14 @@ impl Signal {
     /// As [`Signal::push_linear`], µ-law.
     pub fn push_ulaw(&mut self, codes: &[u8]) -> usize {
         self.push(codes, |codes, places| {
-            decode(codes, places, &g711::ULAW, |code| g711::ulaw_sample(code) >> 2);
+            decode(codes, places, &g711::ULAW, g711::ulaw_of_14_bits);
         })
     }
 
     /// As [`Signal::push_linear`], A-law.
     pub fn push_alaw(&mut self, codes: &[u8]) -> usize {
         self.push(codes, |codes, places| {
-            decode(codes, places, &g711::ALAW, |code| g711::alaw_sample(code) >> 2);
+            decode(codes, places, &g711::ALAW, g711::alaw_of_14_bits);
         })
     }
 
@@ -106,7 +128,7 @@ impl Signal {
     #[inline]
     pub fn samples(&self) -> &[i16] {
         let samples = self.samples.get(..self.len).unwrap_or_default();
-        // SAFETY: `push` alone changes `len`, by as many places as its three callers have just written.
+        // SAFETY: `push` alone raises `len`, by as many places as its callers have just written.
         unsafe { samples.assume_init_ref() }
     }
 
@@ -271,7 +293,8 @@ pub fn fit_with(level: Level, signal: &Signal, fits: &mut Fits) {
     }
 }
 
-/// What the kernels multiply with.
+/// What the kernels multiply with, each vector in one line of the cache.
+#[repr(C, align(64))]
 pub(crate) struct Tables {
     /// Two samples' cosines and sines beside each other in each lane; ten times two samples are a block.
     pairs: [Lanes<[i16; 2]>; HOP / 2],

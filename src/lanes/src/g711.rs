@@ -15,21 +15,37 @@ const fn table(is_ulaw: bool) -> [i16; 256] {
     table
 }
 
-#[inline(always)]
-pub(crate) const fn ulaw_sample(code: u8) -> i16 {
+const fn ulaw_sample(code: u8) -> i16 {
     let code = (code ^ 0xff) as i32;
     let magnitude = ((((code & 0x0f) << 3) + 132) << ((code >> 4) & 7)) - 132;
     (if code & 0x80 != 0 { -magnitude } else { magnitude }) as i16
 }
 
-#[inline(always)]
-pub(crate) const fn alaw_sample(code: u8) -> i16 {
+const fn alaw_sample(code: u8) -> i16 {
     let code = (code ^ 0x55) as i32;
     let segment = (code >> 4) & 7;
     let step = ((code & 0x0f) << 4) + 8;
     let is_linear = (segment == 0) as i32;
     let magnitude = (step + 256 * (1 - is_linear)) << (segment - 1 + is_linear);
     (if code & 0x80 != 0 { magnitude } else { -magnitude }) as i16
+}
+
+/// A quarter of the table's sample, in which nothing is lost. What is 16 bits wide all the way is twice as many lanes.
+#[inline(always)]
+pub(crate) fn ulaw_of_14_bits(code: u8) -> i16 {
+    let code = u16::from(!code);
+    let magnitude = ((((code & 0x0f) << 1) + 33) << ((code >> 4) & 7)) as i16 - 33;
+    if code & 0x80 != 0 { -magnitude } else { magnitude }
+}
+
+/// As [`ulaw_of_14_bits`].
+#[inline(always)]
+pub(crate) fn alaw_of_14_bits(code: u8) -> i16 {
+    let code = u16::from(code ^ 0x55);
+    let segment = (code >> 4) & 7;
+    let is_linear = u16::from(segment == 0);
+    let magnitude = (((code & 0x0f) * 4 + 2 + 64 * (1 - is_linear)) << (segment + is_linear - 1)) as i16;
+    if code & 0x80 != 0 { magnitude } else { -magnitude }
 }
 
 /// The µ-law code nearest to a linear sample.

@@ -3,7 +3,10 @@
 use std::f64::consts::TAU;
 
 use lanes::Level;
-use lanes::dtmf::{COLUMNS, Fit, Fits, HOP, MAX_FITS, MAX_SAMPLES, ROWS, Signal, WINDOW, fit, fit_with};
+use lanes::dtmf::{
+    COLUMNS, Fit, Fits, HOP, Least, MAX_FITS, MAX_SAMPLES, MAX_STREAMS, ROWS, Signal, WINDOW, fit,
+    fit_together_with, fit_with,
+};
 use lanes::g711;
 
 /// Numbers that look like chance, the same in every run.
@@ -85,6 +88,89 @@ fn phasors_tell_the_phase_in_the_windows_middle() {
             assert!(off.min(TAU - off) < 0.01, "window {number}: {off}");
         }
     }
+}
+
+fn signal_of(samples: &[i16]) -> Signal {
+    let mut signal = Signal::starting_with(&[]);
+    signal.push_linear(samples);
+    signal
+}
+
+/// What is found of each stream, beside what it is asked to be: all fits that explain enough, to the bit.
+fn found_and_asked(level: Level, streams: &[Vec<i16>], least: Least) -> [Vec<Vec<(usize, Fit)>>; 2] {
+    let signals: Vec<Signal> = streams.iter().map(|samples| signal_of(samples)).collect();
+    let mut found = vec![Vec::new(); streams.len()];
+    let is_done =
+        fit_together_with(level, &signals.iter().collect::<Vec<_>>(), least, &mut |stream, window, fit| {
+            found[stream].push((window, *fit));
+        });
+    assert!(is_done);
+    let asked = |samples: &Vec<i16>| {
+        let fits = fits(Level::Portable, samples).into_iter().enumerate();
+        fits.filter(|(_, fit)| fit.explained >= least.part * fit.energy && fit.explained >= least.explained)
+            .collect()
+    };
+    [found, streams.iter().map(asked).collect()]
+}
+
+/// Noise, tones, tones in noise, steps and constants: near to every limit there is.
+fn any_samples(chance: &mut Chance, length: usize) -> Vec<i16> {
+    let shift = (chance.next() % 14) as u32;
+    let constant = if chance.next().is_multiple_of(4) { chance.next() as i16 } else { 0 };
+    let amplitude = (chance.next() % 16000) as f64;
+    let pair = (chance.next() % 16) as usize;
+    let start = chance.next() as usize % (length + 1);
+    let is_tone = !chance.next().is_multiple_of(3);
+    let mut samples = noise(chance, length, shift);
+    let tone = tone(length - start, pair, if is_tone { amplitude } else { 0.0 }, f64::from(constant));
+    for (sample, tone) in samples.iter_mut().skip(start).zip(tone) {
+        *sample = sample.saturating_add(tone);
+    }
+    samples
+}
+
+#[test]
+fn streams_together_are_fitted_as_each_alone() {
+    let mut chance = Chance(3);
+    let available: Vec<Level> = Level::ALL.into_iter().filter(|level| level.is_available()).collect();
+    let mut count = 0;
+    for round in 0..300 {
+        let streams = 1 + chance.next() as usize % MAX_STREAMS;
+        let length = chance.next() as usize % (MAX_SAMPLES + 1);
+        let part = [0.0, 0.05, 0.2, 0.4, 0.8, 0.99][round % 6];
+        let least = Least { part, explained: [0.0, 1.0, 1e4, 1e8][round % 4] };
+        let streams: Vec<Vec<i16>> = (0..streams).map(|_| any_samples(&mut chance, length)).collect();
+        for level in &available {
+            let [found, asked] = found_and_asked(*level, &streams, least);
+            assert_eq!(found, asked, "round {round}, {}", level.name());
+            count += asked.iter().flatten().count();
+        }
+    }
+    assert!(count > 1000, "{count} fits say little");
+}
+
+#[test]
+fn a_fit_that_explains_just_enough_is_found() {
+    let mut chance = Chance(4);
+    for round in 0..400 {
+        let length = WINDOW + HOP * (round % 3);
+        let streams: Vec<Vec<i16>> = (0..MAX_STREAMS).map(|_| any_samples(&mut chance, length)).collect();
+        for (stream, samples) in streams.iter().enumerate() {
+            for fit in fits(Level::of_this_processor(), samples).iter().filter(|fit| fit.energy > 0.0) {
+                let least = Least { part: fit.explained / fit.energy, explained: fit.explained };
+                let [found, asked] = found_and_asked(Level::of_this_processor(), &streams, least);
+                assert_eq!(found[stream], asked[stream], "round {round}");
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_of_different_lengths_are_not_fitted_together() {
+    let [short, long] = [WINDOW, WINDOW + HOP].map(|length| signal_of(&vec![1; length]));
+    let least = Least { part: 0.0, explained: 0.0 };
+    assert!(!fit_together_with(Level::of_this_processor(), &[&short, &long], least, &mut |_, _, _| {}));
+    assert!(fit_together_with(Level::of_this_processor(), &[], least, &mut |_, _, _| {}));
 }
 
 /// Least squares by the normal equations, in double precision, of a constant and two sinusoids.

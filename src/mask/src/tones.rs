@@ -10,6 +10,7 @@
 //! | `window.rs` | one window against the limits |
 //! | `capture.rs` | from windows to presses |
 //! | `masking.rs` | from windows to stretches that may hold a tone |
+//! | `together.rs` | many streams at once |
 //! | `wideband.rs` | from 16 kHz to 8 kHz |
 
 use lanes::dtmf::{Fits, HOP, MAX_FITS, Signal, WINDOW};
@@ -19,6 +20,7 @@ use zeroize::Zeroize;
 mod capture;
 mod limits;
 mod masking;
+mod together;
 mod wideband;
 mod window;
 
@@ -26,6 +28,7 @@ use capture::Capture;
 pub use limits::Vigilance;
 pub use masking::Suspects;
 use masking::Suspicion;
+pub use together::listen_together;
 pub use wideband::Halver;
 use window::Likeness;
 
@@ -177,33 +180,68 @@ impl Detector {
         suspects: &mut Suspects,
         heard: &mut dyn FnMut(Heard),
     ) {
-        let mut signal = Signal::starting_with(self.held.samples());
-        match audio {
-            Audio::Linear(samples) => signal.push_linear(samples),
-            Audio::Ulaw(codes) => signal.push_ulaw(codes),
-            Audio::Alaw(codes) => signal.push_alaw(codes),
-        };
+        let mut signal = Signal::new();
+        self.fill(&mut signal, audio);
         let mut fits = Fits::new();
         lanes::dtmf::fit(&signal, &mut fits);
         let fits = fits.as_slice();
         for fit in fits {
             let likeness = Likeness::of(fit);
-            if likeness.is_none() && self.capture.is_idle() {
-                // Nearly always.
-                suspects.add(false);
-                self.suspicion.rest();
-                self.position += HOP as u64;
-                continue;
+            if likeness.is_none() {
+                self.rest(1, vigilance, suspects, heard);
+            } else {
+                self.weigh(&likeness, vigilance, suspects, heard);
             }
-            let is_suspect = self.suspicion.weigh(&likeness, vigilance);
-            suspects.add(is_suspect);
-            if is_suspect {
-                suspects.hear(&likeness);
-            }
-            self.capture.take(self.position, &likeness, heard);
-            self.position += HOP as u64;
         }
         self.held.keep(signal.samples().get(fits.len() * HOP..).unwrap_or_default());
+    }
+
+    /// Makes a signal of the samples that wait and the next ones.
+    #[inline]
+    fn fill(&self, signal: &mut Signal, audio: Audio<'_>) {
+        signal.restart_with(self.held.samples());
+        match audio {
+            Audio::Linear(samples) => signal.push_linear(samples),
+            Audio::Ulaw(codes) => signal.push_ulaw(codes),
+            Audio::Alaw(codes) => signal.push_alaw(codes),
+        };
+    }
+
+    /// Passes over windows, at least one, that are nothing at all.
+    #[inline]
+    fn rest(
+        &mut self,
+        windows: u8,
+        vigilance: Vigilance,
+        suspects: &mut Suspects,
+        heard: &mut dyn FnMut(Heard),
+    ) {
+        if self.capture.is_idle() {
+            // Nearly always.
+            suspects.add_none(windows);
+            self.suspicion.rest(windows);
+            self.position += u64::from(windows) * HOP as u64;
+            return;
+        }
+        for _ in 0..windows {
+            self.weigh(&Likeness::default(), vigilance, suspects, heard);
+        }
+    }
+
+    fn weigh(
+        &mut self,
+        likeness: &Likeness,
+        vigilance: Vigilance,
+        suspects: &mut Suspects,
+        heard: &mut dyn FnMut(Heard),
+    ) {
+        let is_suspect = self.suspicion.weigh(likeness, vigilance);
+        suspects.add(is_suspect);
+        if is_suspect {
+            suspects.hear(likeness);
+        }
+        self.capture.take(self.position, likeness, heard);
+        self.position += HOP as u64;
     }
 
     /// Samples were lost: the stream goes on after a gap of unknown content. A short one does not end a press.

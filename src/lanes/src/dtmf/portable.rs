@@ -93,7 +93,7 @@ fn columns([a, b, c, d]: [f32; 4]) -> Vector {
 }
 
 #[inline(always)]
-fn combine(tables: &Tables, blocks: [&Block; 4]) -> Fit {
+pub(super) fn combine(tables: &Tables, blocks: [&Block; 4]) -> Fit {
     let squares = blocks.iter().map(|block| i64::from(block.squares)).sum();
     let sum: i64 = blocks.iter().map(|block| i64::from(block.sum)).sum();
     let [first, second, third, fourth] = blocks.map(|block| &block.waves.0);

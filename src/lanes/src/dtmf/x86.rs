@@ -12,7 +12,7 @@ use super::{Fit, Fits, HOP, LANES, Lanes, Signal, Tables, energy};
 /// # Safety
 /// Every pattern of bits is a value, and no byte is padding.
 // SAFETY: what has to hold of an implementation is said above; who uses the trait need keep nothing.
-unsafe trait Numbers: Copy {}
+pub(super) unsafe trait Numbers: Copy {}
 
 macro_rules! numbers {
     ($($type:ty),*) => {
@@ -23,13 +23,25 @@ macro_rules! numbers {
     };
 }
 
-numbers!([i16; 2], [i32; LANES], i32, [f32; LANES], Lanes<[i16; 2]>, [Lanes<[i16; 2]>; HOP / 2]);
+numbers!(
+    [i16; 2],
+    [i16; 16],
+    [i32; 8],
+    [f32; 8],
+    [i32; LANES],
+    i32,
+    [f32; LANES],
+    Lanes<[i16; 2]>,
+    [Lanes<[i16; 2]>; HOP / 2]
+);
 numbers!(
     Lanes<f32>,
     [__m128i; 4],
     [__m128; 4],
     [__m256i; 2],
     [__m256; 2],
+    __m256i,
+    __m256,
     __m512i,
     [__m512i; HOP / 2],
     __m512
@@ -37,7 +49,7 @@ numbers!(
 
 /// The same numbers as another type.
 #[inline(always)]
-fn as_is<T: Numbers, V: Numbers>(value: &T) -> V {
+pub(super) fn as_is<T: Numbers, V: Numbers>(value: &T) -> V {
     const { assert!(size_of::<T>() == size_of::<V>()) };
     // SAFETY: `value` is a reference to as many bytes as are read, which are a value of `V` as of every `Numbers`;
     // the copy asks for no alignment.
@@ -232,6 +244,15 @@ fn combine_avx512(tables: &Registers, blocks: [(__m512, i32, i32); 4]) -> Fit {
         explained: best,
         pair: (is_best.trailing_zeros() & 15) as u8,
     }
+}
+
+/// As [`super::portable::combine`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]
+pub(super) fn combine_blocks_avx512(tables: &Tables, blocks: [&Block; 4]) -> Fit {
+    let [first, second, third, fourth] = blocks;
+    let block = |block: &Block| (as_is::<_, __m512>(&block.waves), block.squares, block.sum);
+    combine_avx512(&Registers::new(tables), [block(first), block(second), block(third), block(fourth)])
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2")]

@@ -1,5 +1,9 @@
 //! What is asked of a window and of a press. `docs/performance.md` has what these figures come to.
 
+use std::sync::LazyLock;
+
+use lanes::dtmf::radians_a_hop;
+
 /// The square of the amplitude of a sinusoid of 0 dBm0, in samples of 14 bits: ITU-T G.711 puts the largest sinusoid of
 /// A-law at 3.14 dBm0.
 const ZERO_DBM0: f32 = 8192.0 * 8192.0 / 2.060_63;
@@ -86,6 +90,17 @@ impl Vigilance {
             Vigilance::Ordinary => &MASKING,
             Vigilance::Raised => &MASKING_RAISED,
         }
+    }
+
+    /// The tangents of the angles by which a pair's frequencies may be off, from one window to the next.
+    pub(super) fn tangents(self, pair: u8) -> [f32; 2] {
+        static TANGENTS: LazyLock<[[[f32; 2]; 16]; 2]> = LazyLock::new(|| {
+            [Vigilance::Ordinary, Vigilance::Raised].map(|vigilance| {
+                let tangent = |radians: f32| (vigilance.limits().off * radians).tan();
+                core::array::from_fn(|pair| radians_a_hop(pair as u8).map(tangent))
+            })
+        });
+        TANGENTS[self as usize][usize::from(pair & 15)]
     }
 }
 

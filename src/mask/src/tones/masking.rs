@@ -1,10 +1,10 @@
 //! From windows to stretches that may hold a tone.
 
-use lanes::dtmf::{HOP, Phasor, WINDOW, radians_a_hop, turned};
+use lanes::dtmf::{HOP, Phasor, WINDOW, turned};
 use zeroize::Zeroize;
 
 use super::Vigilance;
-use super::limits::{MaskingLimits, dbm0};
+use super::limits::dbm0;
 use super::window::Likeness;
 
 /// Windows without suspicion after which masking is at ease again.
@@ -27,22 +27,23 @@ impl Suspicion {
     /// Whether a window may hold a tone, as it and the one before it look.
     #[inline]
     pub(super) fn weigh(&mut self, now: &Likeness, vigilance: Vigilance) -> bool {
-        let is_suspect = !now.is_none() && self.is_like_before(now, vigilance.limits());
+        let is_suspect = !now.is_none() && self.is_like_before(now, vigilance);
         self.clean = if is_suspect { 0 } else { self.clean.saturating_add(1).min(EASE) };
         self.last = *now;
         is_suspect
     }
 
-    /// The window is nothing at all.
+    /// As many windows, at least one, are nothing at all.
     #[inline]
-    pub(super) fn rest(&mut self) {
-        self.clean = self.clean.saturating_add(1).min(EASE);
+    pub(super) fn rest(&mut self, windows: u8) {
+        self.clean = self.clean.saturating_add(windows).min(EASE);
         if !self.last.is_none() {
             self.last = Likeness::default();
         }
     }
 
-    fn is_like_before(&self, now: &Likeness, limits: &MaskingLimits) -> bool {
+    fn is_like_before(&self, now: &Likeness, vigilance: Vigilance) -> bool {
+        let limits = vigilance.limits();
         let window = if self.clean < EASE { &limits.again } else { &limits.window };
         if self.last.is_none() || now.pair != self.last.pair {
             return false;
@@ -52,12 +53,11 @@ impl Suspicion {
         let keeps_its_level =
             |(now, before): (&f32, &f32)| *now <= limits.change * before && *before <= limits.change * now;
         let turned = turned(now.pair, self.last.tones, now.tones);
-        let keeps_its_frequency = |(turned, radians): (&Phasor, f32)| {
-            turned.re > 0.0 && turned.im.abs() <= (limits.off * radians).tan() * turned.re
-        };
+        let keeps_its_frequency =
+            |(turned, tangent): (&Phasor, f32)| turned.re > 0.0 && turned.im.abs() <= tangent * turned.re;
         is_within
             && now.powers.iter().zip(&self.last.powers).all(keeps_its_level)
-            && turned.iter().zip(radians_a_hop(now.pair)).all(keeps_its_frequency)
+            && turned.iter().zip(vigilance.tangents(now.pair)).all(keeps_its_frequency)
     }
 
     /// The next window is not beside the last one.
@@ -73,7 +73,7 @@ impl Drop for Suspicion {
 }
 
 /// Windows that may hold a tone: 80 samples each, one every 20.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Suspects {
     first: u64,
     /// Samples before and after a suspect window that are suspect too.
@@ -102,6 +102,12 @@ impl Suspects {
             _ => self.beyond |= is_suspect,
         }
         self.count += 1;
+    }
+
+    /// As many windows are nothing.
+    #[inline]
+    pub(super) fn add_none(&mut self, windows: u8) {
+        self.count += u32::from(windows);
     }
 
     /// Whether there are none.

@@ -1,8 +1,12 @@
 //! What a window is like.
 
-use lanes::dtmf::{Fit, Phasor, WINDOW};
+use lanes::dtmf::{Fit, Least, Phasor, WINDOW};
 
-use super::limits::{LEAST, WindowLimits};
+use super::limits::{self, WindowLimits};
+
+/// What a fit must explain to be anything. Two sinusoids have half the sum of their squared amplitudes in each sample.
+pub(super) const LEAST: Least =
+    Least { part: limits::LEAST.explained, explained: limits::LEAST.level * WINDOW as f32 };
 
 /// How like a tone a window is. Nothing at all, in most windows: they are speech or silence and leave at the first question.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,12 +23,7 @@ pub(super) struct Likeness {
 impl Likeness {
     #[inline]
     pub(super) fn of(fit: &Fit) -> Self {
-        // Two sinusoids have half the sum of their squared amplitudes in each sample.
-        let quiet = LEAST.level * WINDOW as f32;
-        if fit.explained < LEAST.explained * fit.energy || fit.explained < quiet {
-            return Likeness::default();
-        }
-        Likeness::of_tones(fit)
+        if LEAST.is_reached_by(fit) { Likeness::of_tones(fit) } else { Likeness::default() }
     }
 
     fn of_tones(fit: &Fit) -> Self {
