@@ -29,11 +29,11 @@ struct Counts {
     last: Instant,
 }
 
-/// A merger for each side, and what may come back from the caller's.
+/// What the caller keys, and what may come back from there of the agent's side.
 #[derive(Default)]
 struct Active {
     echoes: Echoes,
-    mergers: [Option<Merger>; 2],
+    merger: Merger,
 }
 
 impl Presses {
@@ -55,26 +55,20 @@ impl Presses {
         let Press { call, transport, from, digit, onset, level } = press;
         let Some(digit) = pad.open(digit) else { return };
         self.make_room(call);
-        if let Some(level) = level {
-            let echoes = &mut self.active.entry(call).or_default().echoes;
-            match from {
-                Side::Customer => echoes.sent(&digit, onset, level),
-                Side::Carrier if echoes.is_echo(&digit, onset, level) => return,
-                Side::Carrier => {}
-            }
-        }
         let counts = self.counts.entry(call).or_default();
         counts.last = now;
+        let active = self.active.entry(call).or_default();
+        match (from, level) {
+            // The agent's keys are no card's; but a tone of them comes back.
+            (Side::Customer, Some(level)) => return active.echoes.sent(&digit, onset, level),
+            (Side::Customer, None) => return,
+            (Side::Carrier, Some(level)) if active.echoes.is_echo(&digit, onset, level) => return,
+            (Side::Carrier, _) => {}
+        }
         if let Some(count) = counts.by_transport.get_mut(transport as usize) {
             *count += 1;
         }
-        let active = self.active.entry(call).or_default();
-        let merger = match from {
-            Side::Carrier => &mut active.mergers[0],
-            Side::Customer => &mut active.mergers[1],
-        };
-        let merger = merger.get_or_insert_with(Merger::new);
-        if merger.report(now, MergeInput { transport, digit, onset }) == Reported::Full {
+        if active.merger.report(now, MergeInput { transport, digit, onset }) == Reported::Full {
             // So many keys at once that they cannot be told apart: each counts for itself.
             counts.merged += 1;
         }
@@ -84,14 +78,10 @@ impl Presses {
         let Presses { counts, active, .. } = self;
         active.retain(|call, active| {
             let counts = counts.entry(*call).or_default();
-            let mut pending = false;
-            for merger in active.mergers.iter_mut().flatten() {
-                while merger.poll(now).is_some() {
-                    counts.merged += 1;
-                }
-                pending |= merger.deadline().is_some();
+            while active.merger.poll(now).is_some() {
+                counts.merged += 1;
             }
-            pending || now.since(counts.last) < QUIET
+            active.merger.deadline().is_some() || now.since(counts.last) < QUIET
         });
     }
 

@@ -61,7 +61,7 @@ counters! {
     PassMedia = "pass_media",
     /// Passed: RTCP, STUN or DTLS on a known flow.
     PassNotRtp = "pass_not_rtp",
-    /// Passed: audio of a flow in SecureMode, without a key in it.
+    /// Passed: audio of a flow in SecureMode, without a key in it; or of a codec whose keys the settings let pass.
     PassSecuredAudio = "pass_secured_audio",
     /// Passed: IP fragments of no concern.
     PassFragment = "pass_fragment",

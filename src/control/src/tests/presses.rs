@@ -103,15 +103,26 @@ fn the_next_call_in_the_same_slot_starts_at_nothing() {
     assert_eq!(presses.counts(next).by_transport.values().sum::<u64>(), 0);
 }
 
-/// Both parties may press; their keys are never taken for each other's.
+/// Both parties may press; only the caller's keys count, and what comes back of the agent's is not the caller's.
 #[test]
-fn the_sides_are_kept_apart() {
+fn the_agents_keys_do_not_count_nor_do_their_echoes() {
     let (pad, ring) = (pad(), Ring::new(64));
     let mut presses = Presses::new(2);
     ring.push(press(&pad, CALL, Transport::Event, b'7', 0)).expect("room");
     let agent = Press { from: Side::Customer, ..press(&pad, CALL, Transport::Info, b'7', 100) };
     ring.push(agent).expect("room");
-    presses.empty(at(100), &ring, &pad);
+    let tone = |from, millis, level| Press {
+        from,
+        level: Some(level),
+        ..press(&pad, CALL, Transport::Tone, b'#', millis)
+    };
+    ring.push(tone(Side::Customer, 200, -20)).expect("room");
+    ring.push(tone(Side::Carrier, 320, -34)).expect("room");
+    presses.empty(at(400), &ring, &pad);
     presses.empty(at(1_000), &ring, &pad);
+    assert_eq!(presses.counts(CALL).merged, 1);
+    ring.push(tone(Side::Carrier, 1_400, -10)).expect("room");
+    presses.empty(at(1_500), &ring, &pad);
+    presses.empty(at(2_000), &ring, &pad);
     assert_eq!(presses.counts(CALL).merged, 2);
 }

@@ -37,6 +37,9 @@ pub(crate) fn run(given: &ReplayArgs) -> Result<(), Failure> {
     if let Some(at) = report.cut_at {
         eprintln!("keyhush: {}: cut off in the midst of a packet at byte {at}", given.input.display());
     }
+    if given.secure == Secure::Always && (report.calls == 0 || report.frames_from_carrier == 0) {
+        eprintln!("keyhush: {}: nothing was masked: {}", given.input.display(), unmasked(&report));
+    }
     let calls = tally.finish();
     match given.report.as_deref() {
         None => summary(&mut stdout().lock(), given, &report, &calls).or_else(Failure::output),
@@ -49,6 +52,15 @@ pub(crate) fn run(given: &ReplayArgs) -> Result<(), Failure> {
             writeln!(file, "{:#}", in_json(given, &report, &calls))
                 .map_err(|error| Failure::file(path, &error))
         }
+    }
+}
+
+/// Why a capture holds no call in SecureMode.
+fn unmasked(report: &Report) -> &'static str {
+    if report.frames_from_carrier == 0 {
+        "no packet came from the carrier; see --carrier"
+    } else {
+        "no call was seen being set up by SIP over UDP, and media alone belongs to none"
     }
 }
 
@@ -142,7 +154,9 @@ fn summary(out: &mut impl Write, given: &ReplayArgs, report: &Report, calls: &[O
         .map(|(transport, many)| format!("{many} by {}", transport.name()))
         .collect();
     let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-    writeln!(out, "{} key presses captured{parts}", all.merged)?;
+    let agents: u64 = calls.iter().filter(|own| own.from == Side::Customer).map(|own| own.merged).sum();
+    let of_agents = if agents == 0 { String::new() } else { format!(", {agents} of them the agents'") };
+    writeln!(out, "{} key presses captured{parts}{of_agents}", all.merged)?;
     // Frames in and out have been told; what is left are the reasons.
     let told = [Counter::RxCarrier, Counter::RxCustomer, Counter::TxCarrier, Counter::TxCustomer];
     let width = report.counters.iter().map(|(counter, _)| counter.name().len()).max().unwrap_or(0);

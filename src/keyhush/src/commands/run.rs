@@ -17,6 +17,6 @@ pub(crate) fn run(given: &RunArgs) -> Result<(), Failure> {
 pub(crate) fn run(given: &RunArgs) -> Result<(), Failure> {
     Settings::load(&given.config)?;
     Err(Failure::new(
-        "this keyhush was built without DPDK and can only `check` and `replay`; build it with the feature `dpdk`",
+        "this keyhush was built without DPDK and can only `check`, `replay` and `detect`; build it with the feature `dpdk`",
     ))
 }
