@@ -34,7 +34,7 @@ use handover::{Counter, Instant, Transport};
 use secret::Digit;
 use tap::Released;
 
-pub use listener::Listener;
+pub use listener::{Listener, Together};
 pub use secured::{Admission, Frames, SecuredStream};
 pub use stream::{MediaStream, mask_stateless};
 

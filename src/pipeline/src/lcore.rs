@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use handover::{
-    Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey, Press,
-    Side, VlanStack, WireId,
+    Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey, Side,
+    VlanStack, WireId,
 };
-use mask::{Admission, Captured, ChangeKind, Masked};
+use mask::Admission;
 use secret::Pad;
 use wire::buffer::Buffer;
 use wire::frame::{self, Dissection, Udp};
@@ -17,6 +17,10 @@ use crate::listeners::Listeners;
 use crate::outputs::{Arrival, ArrivalKind, Outputs, Report};
 use crate::secured::SecuredFlows;
 use crate::streams::{HeldFrame, Stream, Streams};
+
+mod leaving;
+
+use leaving::{report, tell_leaving};
 
 /// How often a call with media is reported to have it. The call table forgets media after a minute.
 const MEDIA_PERIOD_NANOS: u64 = 5_000_000_000;
@@ -181,6 +185,8 @@ impl<B: Buffer> Lcore<B> {
                 }
             }
         }
+        let (counters, pad) = (&self.counters, &self.pad);
+        self.listeners.finish(&mut |flow, captured| report(captured, flow, pad, counters, out));
         let counter = match from {
             Side::Carrier => Counter::RxCarrier,
             Side::Customer => Counter::RxCustomer,
@@ -321,10 +327,9 @@ impl<B: Buffer> Lcore<B> {
                 None => return self.counters.count(Counter::ListenersFull),
             }
         }
-        let listener = local.listener.checked_sub(1).and_then(|index| self.listeners.get_mut(index));
-        if let Some(listener) = listener {
-            let (counters, pad) = (&self.counters, &self.pad);
-            listener.hear(now, flow, udp.payload(frame.bytes()), &mut |captured| {
+        let (counters, pad) = (&self.counters, &self.pad);
+        if let Some(index) = local.listener.checked_sub(1) {
+            self.listeners.take(index, now, flow, udp.payload(frame.bytes()), &mut |flow, captured| {
                 report(captured, flow, pad, counters, out);
             });
         }
@@ -506,50 +511,6 @@ impl<B: Buffer> Lcore<B> {
 /// Whether a flow's packets, or those of its other direction, are masked.
 fn is_secured(flow: &Flow) -> bool {
     flow.mode.is_secured() || flow.reverse.is_secured()
-}
-
-/// What became of a packet that the masker let go.
-struct Left {
-    verdict: Verdict,
-    reason: Counter,
-    is_changed: bool,
-}
-
-/// Shows the recorder what leaves, and says how it is counted.
-fn tell_leaving<B>(masked: &Masked<'_>, flow: &Flow, out: &mut impl Outputs<B>) -> Left {
-    let forward = |reason, is_changed| Left { verdict: Verdict::Forward, reason, is_changed };
-    match masked {
-        Masked::Unchanged(released) => {
-            out.tap(flow, released);
-            let is_secured = flow.mode.is_secured();
-            forward(if is_secured { Counter::PassSecuredAudio } else { Counter::PassMedia }, false)
-        }
-        Masked::NotRtp => forward(Counter::PassNotRtp, false),
-        Masked::Changed(released, kind) => {
-            out.tap(flow, released);
-            let reason = match kind {
-                ChangeKind::Event => Counter::MaskedEvent,
-                ChangeKind::Silence => Counter::Silenced,
-                ChangeKind::Tone => Counter::MaskedTone,
-                ChangeKind::Late => Counter::SilencedLate,
-            };
-            forward(reason, true)
-        }
-        Masked::Drop(reason) => Left { verdict: Verdict::Discard, reason: *reason, is_changed: false },
-    }
-}
-
-/// Seals a captured key and hands it to the control core.
-fn report<B>(captured: Captured, flow: &Flow, pad: &Pad, counters: &Counters, out: &mut impl Outputs<B>) {
-    let press = Press {
-        call: flow.call,
-        transport: captured.transport,
-        from: flow.key.from,
-        digit: pad.seal(&captured.digit),
-        onset: captured.onset,
-        level: captured.level,
-    };
-    counters.count(if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost });
 }
 
 /// Whether the keys of a flow that passes are heard: those of the customer's side, for a call reference, and in SecureMode so

@@ -1,11 +1,13 @@
 //! The streams whose keys are heard while they pass: a fixed number, allocated at the start.
 
-use mask::Listener;
+use handover::{Flow, Instant};
+use mask::{Captured, Listener, Together};
 
 /// Listeners by index.
 pub(crate) struct Listeners {
     states: Box<[Listener]>,
     free: Vec<u32>,
+    together: Together,
 }
 
 impl Listeners {
@@ -14,6 +16,7 @@ impl Listeners {
         Listeners {
             states: (0..capacity).map(|_| Listener::new()).collect(),
             free: (0..capacity).rev().collect(),
+            together: Together::new(),
         }
     }
 
@@ -22,9 +25,22 @@ impl Listeners {
         self.free.pop()
     }
 
-    /// The state of a stream.
-    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Listener> {
-        self.states.get_mut(index as usize)
+    /// Takes a packet that a stream's listener is to hear, at the latest when [`Listeners::finish`] is called. What is heard
+    /// meanwhile, of whichever flow, goes to `capture`.
+    pub(crate) fn take(
+        &mut self,
+        index: u32,
+        now: Instant,
+        flow: &Flow,
+        payload: &[u8],
+        capture: &mut dyn FnMut(&Flow, Captured),
+    ) {
+        self.together.take(&mut self.states, index, now, flow, payload, capture);
+    }
+
+    /// The burst is over: hears all that waits.
+    pub(crate) fn finish(&mut self, capture: &mut dyn FnMut(&Flow, Captured)) {
+        self.together.hear(&mut self.states, capture);
     }
 
     /// Gives a state back.

@@ -18,6 +18,11 @@ pub(crate) struct Ear {
 }
 
 impl Ear {
+    /// What hears 8 kHz, for whoever brings that.
+    pub(crate) fn detector(&mut self) -> &mut Detector {
+        &mut self.detector
+    }
+
     /// The position of the next sample, in samples at 8 kHz since the stream began.
     pub(crate) fn position(&self) -> u64 {
         self.detector.position()

@@ -1,4 +1,4 @@
-use handover::{Answer, CallHandle, Format, FormatKind, Formats, MaskKey, NumberedUpdate, Rules};
+use handover::{Answer, CallHandle, Format, FormatKind, Formats, MaskKey, NumberedUpdate, Press, Rules};
 
 use super::*;
 
