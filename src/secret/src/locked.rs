@@ -4,6 +4,7 @@
 use core::ptr::NonNull;
 use core::slice;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zeroize::Zeroize;
 
@@ -24,6 +25,9 @@ impl LockedPages {
     /// # Errors
     /// The system's own, mostly `ENOMEM` where the memlock limit is too small.
     pub(crate) fn new(len: usize) -> io::Result<Self> {
+        if let Some(pages) = Self::in_secret_memory(len) {
+            return Ok(pages);
+        }
         // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no memory of ours.
         let start = unsafe {
             libc::mmap(
@@ -35,16 +39,10 @@ impl LockedPages {
                 0,
             )
         };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let Some(start) = NonNull::new(start.cast::<u8>()) else {
-            return Err(io::Error::other("mapped at address zero"));
-        };
-        let pages = LockedPages { start, len };
+        let pages = Self::mapped(start, len)?;
         // SAFETY: the range was mapped above and lives as long as `pages`; none of the calls changes its content.
         let failed = unsafe {
-            let at = start.as_ptr().cast();
+            let at = pages.start.as_ptr().cast();
             libc::mlock(at, len) != 0
                 || libc::madvise(at, len, libc::MADV_DONTDUMP) != 0
                 || libc::madvise(at, len, libc::MADV_WIPEONFORK) != 0
@@ -53,6 +51,40 @@ impl LockedPages {
             return Err(io::Error::last_os_error());
         }
         Ok(pages)
+    }
+
+    /// Memory that the kernel itself cannot read (memfd_secret(2)), where there is such: locked and left out of dumps by
+    /// its nature. It is shared, so that it cannot be wiped in a fork: a fork does not get it at all.
+    fn in_secret_memory(len: usize) -> Option<Self> {
+        let size = libc::off_t::try_from(len).ok()?;
+        // SAFETY: the call takes flags alone, and makes a descriptor or none.
+        let descriptor = unsafe { libc::syscall(libc::SYS_memfd_secret, libc::O_CLOEXEC) };
+        let descriptor = libc::c_int::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0)?;
+        // SAFETY: the descriptor is ours alone; the mapping, at an address of the kernel's choice, outlives it.
+        let start = unsafe {
+            let start = if libc::ftruncate(descriptor, size) == 0 {
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                libc::mmap(core::ptr::null_mut(), len, access, libc::MAP_SHARED, descriptor, 0)
+            } else {
+                libc::MAP_FAILED
+            };
+            libc::close(descriptor);
+            start
+        };
+        let pages = Self::mapped(start, len).ok()?;
+        // SAFETY: the range was mapped above and lives as long as `pages`; its content stays.
+        let kept = unsafe { libc::madvise(pages.start.as_ptr().cast(), len, libc::MADV_DONTFORK) == 0 };
+        kept.then_some(pages)
+    }
+
+    fn mapped(start: *mut libc::c_void, len: usize) -> io::Result<Self> {
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        match NonNull::new(start.cast::<u8>()) {
+            Some(start) => Ok(LockedPages { start, len }),
+            None => Err(io::Error::other("mapped at address zero")),
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -76,6 +108,86 @@ impl Drop for LockedPages {
     }
 }
 
+/// Bytes of a slot: nineteen digits, and a whole part of a page.
+pub(crate) const SLOT: usize = 32;
+
+/// A place for secrets: so many slots in locked pages that a number under way costs no page of its own. When all are taken
+/// there is none, and whoever asked does without: nothing is ever moved to ordinary memory.
+#[derive(Clone)]
+pub struct Vault(Arc<Shared>);
+
+struct Shared {
+    pages: LockedPages,
+    /// The numbers of the slots that nobody holds. It never grows, so that taking and giving back do not allocate.
+    free: Mutex<Vec<u32>>,
+}
+
+/// A slot of a vault, full of zeroes at first, held by one owner and wiped when that lets it go.
+pub(crate) struct Slot {
+    vault: Vault,
+    number: u32,
+}
+
+impl Vault {
+    /// A vault of at least so many slots, in whole pages.
+    ///
+    /// # Errors
+    /// Those of locking memory: [`io::ErrorKind::OutOfMemory`] mostly says that the memlock limit is too small.
+    pub fn new(slots: u32) -> io::Result<Self> {
+        let bytes = (slots.max(1) as usize * SLOT).next_multiple_of(4096);
+        let pages = LockedPages::new(bytes)?;
+        let slots = u32::try_from(bytes / SLOT).unwrap_or(u32::MAX);
+        Ok(Vault(Arc::new(Shared { pages, free: Mutex::new((0..slots).rev().collect()) })))
+    }
+
+    /// How many slots nobody holds.
+    pub fn free(&self) -> usize {
+        self.0.free.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How many slots there are.
+    pub fn slots(&self) -> usize {
+        self.0.pages.len / SLOT
+    }
+
+    /// A slot, if one is free.
+    pub(crate) fn slot(&self) -> Option<Slot> {
+        let number = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        Some(Slot { vault: self.clone(), number })
+    }
+}
+
+impl core::fmt::Debug for Vault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Vault(_)")
+    }
+}
+
+impl Slot {
+    fn start(&self) -> *mut u8 {
+        // SAFETY: numbers come from the vault, which counts the slots that its pages have room for.
+        unsafe { self.vault.0.pages.start.as_ptr().add(self.number as usize * SLOT) }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        // SAFETY: the pages live as long as the vault that this slot holds; its number was handed to nobody else, so
+        // `&self` bars every writer. No slice over all pages is made while there are slots.
+        unsafe { slice::from_raw_parts(self.start(), SLOT) }
+    }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and `&mut self` bars every other access.
+        unsafe { slice::from_raw_parts_mut(self.start(), SLOT) }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.bytes_mut().zeroize();
+        self.vault.0.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,8 +204,26 @@ mod tests {
             .skip_while(|line| !line.starts_with(&address))
             .find(|line| line.starts_with("VmFlags:"))
             .expect("the mapping is listed");
-        for flag in ["lo", "dd", "wf"] {
-            assert!(flags.split_whitespace().any(|word| word == flag), "{flag} missing in {flags}");
+        let has = |flag: &str| flags.split_whitespace().any(|word| word == flag);
+        for flag in ["lo", "dd"] {
+            assert!(has(flag), "{flag} missing in {flags}");
         }
+        assert!(has("wf") || has("dc"), "a fork gets the bytes: {flags}");
+    }
+
+    #[test]
+    fn slots_are_apart_bounded_and_wiped_when_given_back() {
+        let vault = Vault::new(3).expect("one page may be locked");
+        let mut slots: Vec<Slot> = core::iter::from_fn(|| vault.slot()).collect();
+        assert_eq!((slots.len(), vault.slots(), vault.free()), (4096 / SLOT, 4096 / SLOT, 0));
+        for (number, slot) in slots.iter_mut().enumerate() {
+            slot.bytes_mut().fill(number as u8 + 1);
+        }
+        for (number, slot) in slots.iter().enumerate() {
+            assert!(slot.bytes().iter().all(|&byte| byte == number as u8 + 1), "slot {number}");
+        }
+        drop(slots);
+        assert!(vault.0.pages.bytes().iter().all(|&byte| byte == 0), "something rests");
+        assert_eq!(vault.free(), vault.slots());
     }
 }
