@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`model`] | the settings as the rest of the program reads them |
+//! | [`brands`] | the table of card brands, a file of its own |
 //! | [`device`] | the name of a port: a PCI address, or a virtual device with its arguments |
 //! | [`problem`] | what is wrong with a file: line, key, what was expected, the remedy |
 //! | `document` | TOML with line numbers; typed reading of one table |
@@ -13,6 +14,7 @@
 //! Reading never stops at the first problem: an engineer sees everything that is wrong with a file at once.
 #![forbid(unsafe_code)]
 
+pub mod brands;
 pub mod device;
 pub mod model;
 pub mod problem;
@@ -22,6 +24,7 @@ mod eal;
 mod parse;
 mod pool;
 
+pub use brands::BrandSettings;
 pub use device::Device;
 pub use model::{
     Admin, Calls, EalSettings, Idle, LcoreSettings, MaskKey, Pool, Reference, Replacement, SecureMode,
