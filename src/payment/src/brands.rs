@@ -234,4 +234,4 @@ impl fmt::Display for BrandError {
 impl core::error::Error for BrandError {}
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -106,6 +106,14 @@ impl Digits {
         }
     }
 
+    /// The digit of a run that has no other.
+    pub fn one(&self) -> Option<u8> {
+        match self.ascii() {
+            [only] => Some(only - b'0'),
+            _ => None,
+        }
+    }
+
     /// The first six digits, once there are fifteen: of a shorter number too little would stay hidden.
     pub fn first_six(&self) -> Option<FirstSix> {
         if self.len() < 15 {
