@@ -6,14 +6,19 @@
 //! | [`capture`] | the fields that a caller keys, and what the page may see of them |
 //! | [`echoes`] | tones of the agent's side that come back from the caller's |
 //! | [`merger`] | what several transports told of one key press becomes one press, in order |
+//! | [`pairing`] | call references, and the agents' keys in which they are heard |
 #![forbid(unsafe_code)]
 
 pub mod brands;
 pub mod capture;
 pub mod echoes;
 pub mod merger;
+pub mod pairing;
 
 pub use brands::{BinRange, Brand, BrandError, BrandId, BrandTable, Lengths};
 pub use capture::{Beside, Capture, Card, CardMonth, FieldKind, FieldState, FieldView, KeySettings, Refused};
 pub use echoes::Echoes;
 pub use merger::{MergeInput, MergedPress, Merger, Reported, Transports};
+pub use pairing::{
+    Heard, NotIssued, Pairing, PairingCounts, PairingLimits, ReferenceRules, SessionId, TenantId,
+};
