@@ -156,6 +156,11 @@ impl Pairing {
         Ok(issued)
     }
 
+    /// The reference of a session while it can be keyed, for its page.
+    pub fn reference(&self, session: SessionId) -> Option<&secret::CallReference> {
+        self.references.of(session)
+    }
+
     /// The session needs its reference no more.
     pub fn withdraw(&mut self, session: SessionId) {
         self.references.withdraw(session);

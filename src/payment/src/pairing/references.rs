@@ -85,6 +85,12 @@ impl References {
         }
     }
 
+    /// The reference of a session that nobody has keyed yet.
+    pub(super) fn of(&self, session: SessionId) -> Option<&CallReference> {
+        let open = self.0.iter().find(|open| open.session == session && open.heard.is_none())?;
+        Some(&open.reference)
+    }
+
     /// Whether a number of so many digits may be a reference of the tenant.
     pub(super) fn has_length(&self, tenant: TenantId, length: usize) -> bool {
         self.0.iter().any(|open| open.tenant == tenant && open.reference.digits() == length)
