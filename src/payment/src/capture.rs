@@ -149,13 +149,23 @@ impl Capture {
         drop(csc);
         let mut keyed = Keyed { pan: Some((pan, brand)), expiry, valid_from, issue, csc: None };
         keyed.forget_from(kind);
+        let skipped = Beside {
+            expiry: FieldKind::Expiry < kind && keyed.expiry.is_none(),
+            valid_from: FieldKind::ValidFrom < kind && keyed.valid_from.is_none(),
+            issue: FieldKind::Issue < kind && keyed.issue.is_none(),
+        };
         let open = Field::new(kind, csc_length(&keyed, brands), vault)?;
-        Some(Capture { beside, keyed, open, skipped: Beside::default() })
+        Some(Capture { beside, keyed, open, skipped })
     }
 
     /// The kind of the open field.
     pub fn kind(&self) -> FieldKind {
         self.open.kind()
+    }
+
+    /// Wipes the open field.
+    pub fn clear_open(&mut self) {
+        self.open.clear();
     }
 
     /// Whether nothing was keyed yet.

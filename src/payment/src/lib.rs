@@ -9,6 +9,7 @@
 //! | [`merger`] | what several transports told of one key press becomes one press, in order |
 //! | [`pairing`] | call references, and the agents' keys in which they are heard |
 //! | [`psp`] | payments as providers take them, and what an adapter does |
+//! | [`session`] | one payment, from the call reference to the result |
 #![forbid(unsafe_code)]
 
 pub mod brands;
@@ -18,6 +19,7 @@ pub mod echoes;
 pub mod merger;
 pub mod pairing;
 pub mod psp;
+pub mod session;
 
 pub use brands::{BinRange, Brand, BrandError, BrandId, BrandTable, Lengths};
 pub use capture::{Beside, Capture, Card, CardMonth, FieldKind, FieldState, FieldView, KeySettings, Refused};
@@ -28,3 +30,4 @@ pub use pairing::{
     Heard, NotIssued, Pairing, PairingCounts, PairingLimits, ReferenceRules, SessionId, TenantId,
 };
 pub use psp::{Attempt, Decline, Found, Money, Outcome, Psp, Submission, WrongField};
+pub use session::{Click, Handled, Icon, Input, Order, Output, Session, SessionSettings, View};

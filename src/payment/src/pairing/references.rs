@@ -22,7 +22,7 @@ struct Open {
 }
 
 /// Why there is no reference.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum NotIssued {
     /// As many are open as may be.
     Full,
