@@ -288,6 +288,12 @@ impl Session {
     /// Takes what happened.
     pub fn handle(&mut self, now: Instant, input: Input) -> Handled {
         let (open, held_card) = (self.open_field(), self.stage.holds_card());
+        // A key tells that SecureMode must not end yet, however late we come to end it.
+        if let Input::Press { call, .. } = &input
+            && self.secure.covers(*call)
+        {
+            self.secure.key(now);
+        }
         // What is due comes first: an input that is late does not find the state that it was meant for.
         for _ in 0..MOST_DUE {
             if self.deadline().is_some_and(|due| now >= due) {
@@ -442,7 +448,6 @@ impl Session {
         if !self.is_paired(call) && !self.secure.covers(call) {
             return Handled::Ignored;
         }
-        self.secure.key(now);
         if !self.is_from_source(call, digit) {
             return Handled::Ignored;
         }

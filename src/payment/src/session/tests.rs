@@ -8,7 +8,7 @@ use crate::psp::Decline;
 
 const CALL: CallHandle = CallHandle { slot: 1, generation: 0 };
 const OTHER: CallHandle = CallHandle { slot: 2, generation: 0 };
-const MASTERCARD: &str = "5555555555554444";
+pub(super) const MASTERCARD: &str = "5555555555554444";
 
 struct Desk {
     session: Session,
@@ -17,11 +17,11 @@ struct Desk {
     outputs: Vec<Output>,
 }
 
-fn order() -> Order {
+pub(super) fn order() -> Order {
     Order { money: Money::new(1_250, "EUR").expect("money"), text: "order 1".to_owned(), unique: [7; 16] }
 }
 
-fn details() -> Box<Details> {
+pub(super) fn details() -> Box<Details> {
     Box::new(Details::new().with_expiry(CardMonth { month: 12, year: 30 }).expect("a month"))
 }
 
