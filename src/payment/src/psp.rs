@@ -1,6 +1,11 @@
 //! Payments as payment service providers take them, as plain data: what is asked, what may be answered, and what an adapter
 //! of one provider does. Nothing here sends anything.
 //!
+//! | module | is |
+//! |---|---|
+//! | [`adyen`] | Adyen, Checkout API 72 |
+//! | [`stripe`] | Stripe |
+//!
 //! A request is made once. Its idempotency key and our own reference are told by it, so that a provider that has it twice
 //! does it once, and one whose answer was lost can be asked what became of it.
 
@@ -8,8 +13,11 @@ use core::fmt;
 
 use secret::DigitSink;
 
-use crate::capture::Card;
+use crate::capture::{Card, CardMonth};
 use crate::details::Details;
+
+pub mod adyen;
+pub mod stripe;
 
 /// An amount in the currency's smallest unit (ISO 4217).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -201,9 +209,21 @@ pub trait Psp: fmt::Debug {
     /// Reads its answer. What cannot be understood is [`Outcome::Unknown`], unless the step takes no money yet.
     fn read(&self, step: &Step, answer: Answer<'_>) -> Next;
 
-    /// Writes the question what became of an attempt.
-    fn look_up(&self, attempt: &Attempt, sink: &mut dyn RequestSink);
+    /// What became of the attempt if the answer to this step was lost on its way.
+    fn lost(&self, step: &Step) -> Outcome;
+
+    /// Writes the question what became of an attempt, by our own reference. `false` if this provider cannot be asked: then that
+    /// stays unknown until its answer comes otherwise.
+    fn look_up(&self, attempt: &Attempt, sink: &mut dyn RequestSink) -> bool;
 
     /// Reads its answer.
     fn found(&self, attempt: &Attempt, answer: Answer<'_>) -> Found;
 }
+
+/// The expiry of a payment, as it was keyed or typed.
+fn expiry(submission: &Submission<'_>) -> Option<CardMonth> {
+    submission.card.expiry.or(submission.details.expiry())
+}
+
+#[cfg(test)]
+mod tests;
