@@ -9,7 +9,7 @@ use core::fmt;
 use core::time::Duration;
 
 use handover::{Instant, Transport};
-use secret::Digit;
+use secret::{Digit, Keyboard, Vault};
 
 /// How far apart an event and a tone of one press may be.
 const MEDIA_WINDOW: Duration = Duration::from_millis(400);
@@ -18,7 +18,7 @@ const SIGNALLING_WINDOW: Duration = Duration::from_secs(2);
 /// How long a press is held back, so that one that began before it and is reported after it still comes first.
 const HOLD: Duration = Duration::from_millis(60);
 /// Presses remembered at once: nobody keys more in two seconds.
-const CAPACITY: usize = 64;
+const CAPACITY: usize = Keyboard::PLACES;
 
 /// One report of a press by one transport.
 #[derive(Debug)]
@@ -82,15 +82,15 @@ impl fmt::Debug for Transports {
 /// The presses of one side of one call.
 #[derive(Debug)]
 pub struct Merger {
-    /// Entries stay in their places until they are dropped, so that no digit is left behind where one was moved from.
+    /// Entries stay in their places until they are dropped; each one's key is in the same place of the keyboard.
     entries: Box<[Option<Entry>]>,
+    keys: Keyboard,
     /// How many presses were seen: settles the order of equal onsets.
     seen: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
-    digit: Digit,
     /// What each transport told, by its discriminant.
     onsets: [Option<Instant>; Transport::ALL.len()],
     nth: u64,
@@ -105,45 +105,58 @@ impl Default for Merger {
 }
 
 impl Merger {
-    /// A merger that has seen nothing.
+    /// A merger that has seen nothing, for keys that are no secret: those of a capture that is replayed.
     pub fn new() -> Self {
-        Merger { entries: (0..CAPACITY).map(|_| None).collect(), seen: 0 }
+        Merger::with(Keyboard::plain())
+    }
+
+    /// A merger whose keys lie in locked memory; `None` when the vault is full.
+    pub fn locked(vault: &Vault) -> Option<Self> {
+        Keyboard::locked(vault).map(Merger::with)
+    }
+
+    fn with(keys: Keyboard) -> Self {
+        Merger { entries: (0..CAPACITY).map(|_| None).collect(), keys, seen: 0 }
     }
 
     /// Takes a report: of a press that is known from another transport, or of a new one.
     pub fn report(&mut self, now: Instant, press: MergeInput) -> Reported {
         self.forget(now);
+        let keys = &self.keys;
         let known = self
             .entries
             .iter_mut()
-            .flatten()
-            .filter(|entry| entry.digit == press.digit && entry.may_be(press.transport, press.onset))
+            .enumerate()
+            .filter_map(|(place, entry)| entry.as_mut().map(|entry| (place, entry)))
+            .filter(|(_, entry)| entry.may_be(press.transport, press.onset))
+            .filter(|(place, _)| keys.get(*place).is_some_and(|digit| digit == press.digit))
+            .map(|(_, entry)| entry)
             .min_by_key(|entry| entry.order());
         if let Some(entry) = known {
             entry.put(press.transport, press.onset);
             return Reported::Known;
         }
         let Some(slot) = self.free() else { return Reported::Full };
-        let mut entry =
-            Entry { digit: press.digit, onsets: [None; 4], nth: 0, first_report: now, emitted: false };
+        let mut entry = Entry { onsets: [None; 4], nth: 0, first_report: now, emitted: false };
         entry.put(press.transport, press.onset);
         if let Some(place) = self.entries.get_mut(slot) {
             entry.nth = self.seen;
             self.seen += 1;
             *place = Some(entry);
+            self.keys.put(slot, &press.digit);
         }
         Reported::New
     }
 
     /// The next press in the order of onsets whose time has come; `None` until [`Merger::deadline`].
     pub fn poll(&mut self, now: Instant) -> Option<MergedPress> {
-        let entry = self.pending_mut().min_by_key(|entry| entry.order())?;
+        let (place, entry) = self.pending_mut().min_by_key(|(_, entry)| entry.order())?;
         if now < entry.onset() + HOLD {
             return None;
         }
         entry.emitted = true;
-        let digit = Digit::from_event_code(entry.digit.event_code())?;
-        Some(MergedPress { digit, onset: entry.onset(), transports: entry.transports() })
+        let (onset, transports) = (entry.onset(), entry.transports());
+        Some(MergedPress { digit: self.keys.get(place)?, onset, transports })
     }
 
     /// When [`Merger::poll`] is to be asked again.
@@ -152,18 +165,22 @@ impl Merger {
         pending.map(|entry| entry.onset() + HOLD).min()
     }
 
-    fn pending_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.entries.iter_mut().flatten().filter(|entry| !entry.emitted)
+    fn pending_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry)> {
+        let entries = self.entries.iter_mut().enumerate();
+        entries
+            .filter_map(|(place, entry)| Some((place, entry.as_mut()?)))
+            .filter(|(_, entry)| !entry.emitted)
     }
 
     /// Drops the presses of which no further report can come.
     fn forget(&mut self, now: Instant) {
-        for slot in &mut self.entries {
+        for (place, slot) in self.entries.iter_mut().enumerate() {
             if slot
                 .as_ref()
                 .is_some_and(|entry| entry.emitted && now.since(entry.first_report) > SIGNALLING_WINDOW)
             {
                 *slot = None;
+                self.keys.wipe(place);
             }
         }
     }

@@ -585,7 +585,8 @@ impl Session {
         core::mem::replace(&mut self.stage, Stage::Ended(Ended { why: End::Idle }))
     }
 
-    fn is_paired(&self, call: CallHandle) -> bool {
+    /// Whether a call belongs to this session: nobody else may end its SecureMode then without force.
+    pub fn is_paired(&self, call: CallHandle) -> bool {
         self.calls.iter().any(|paired| paired.call == call)
     }
 }

@@ -6,6 +6,7 @@
 //! | `pad` | [`Pad`], [`SealedDigit`]: a key on its way through rings |
 //! | `digits` | [`Digits`]: a number while it is keyed, and what may be known of it |
 //! | `card` | [`Pan`], [`Csc`], [`CallReference`] |
+//! | `keyboard` | [`Keyboard`]: keys that wait to be told from one another |
 //! | `letter` | [`Letter`]: a message that holds a PAN until it is sent |
 //! | `locked` | [`Vault`]: the locked pages in which all these lie |
 #![deny(unsafe_code)]
@@ -13,6 +14,7 @@
 mod card;
 mod digit;
 mod digits;
+mod keyboard;
 mod letter;
 mod locked;
 mod pad;
@@ -20,6 +22,7 @@ mod pad;
 pub use card::{CallReference, Csc, Pan};
 pub use digit::Digit;
 pub use digits::{DigitSink, Digits, FirstSix, LastFour, Within};
+pub use keyboard::Keyboard;
 pub use letter::Letter;
 pub use locked::Vault;
 pub use pad::{Pad, SealedDigit};

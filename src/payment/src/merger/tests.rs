@@ -146,7 +146,7 @@ fn a_press_that_nobody_fetched_is_not_forgotten() {
 fn nothing_prints_a_digit() {
     let mut merger = Merger::new();
     merger.report(at(0), input(Event, '5', 0));
-    assert!(format!("{merger:?}").contains("Digit(_)"));
+    assert!(format!("{merger:?}").contains("Keyboard(_)"));
     assert!(format!("{:?}", merger.poll(at(60))).contains("Digit(_)"));
 }
 
@@ -231,4 +231,19 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn keys_in_locked_memory_are_merged_alike_and_wiped() {
+    let vault = Vault::new(8).expect("a page");
+    let mut merger = Merger::locked(&vault).expect("room");
+    assert_eq!(vault.free() + 2, vault.slots());
+    merger.report(at(20), input(Event, '5', 0));
+    assert_eq!(merger.report(at(40), input(Tone, '5', 10)), Reported::Known);
+    let press = merger.poll(at(60)).expect("it is due");
+    assert_eq!((press.digit.reveal(), press.onset), (b'5', at(0)));
+    merger.report(at(5_000), input(Event, '6', 5_000));
+    assert_eq!(merger.entries.iter().flatten().count(), 1, "the first is forgotten");
+    drop(merger);
+    assert_eq!(vault.free(), vault.slots());
 }
