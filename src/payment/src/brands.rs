@@ -135,6 +135,26 @@ impl BinRange {
     }
 }
 
+impl Brand {
+    /// A brand as it is written: ranges as [`BinRange::parse`] reads them, lengths one by one.
+    ///
+    /// # Errors
+    /// [`BrandError::Incomplete`] if a range or a length is none.
+    pub fn read(
+        name: String,
+        ranges: &[String],
+        lengths: &[u8],
+        csc: u8,
+        luhn: bool,
+    ) -> Result<Self, BrandError> {
+        let ranges: Option<Vec<BinRange>> = ranges.iter().map(|range| BinRange::parse(range)).collect();
+        match (ranges, Lengths::new(lengths.iter().copied())) {
+            (Some(ranges), Some(lengths)) => Ok(Brand { name, ranges, lengths, csc, luhn }),
+            _ => Err(BrandError::Incomplete(name)),
+        }
+    }
+}
+
 impl BrandTable {
     /// A table of these brands.
     ///

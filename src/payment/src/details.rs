@@ -34,18 +34,25 @@ pub enum Text {
 /// Why something typed was refused. It says nothing of what it was.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum TypedWrong {
-    /// Longer than [`LONGEST_TEXT`].
-    TooLong(Text),
-    /// A card number is in it.
-    CardNumber(Text),
-    /// A control character is in it.
-    Control(Text),
+    /// A text may not be.
+    Text(Text, TextWrong),
     /// It is no country's code.
     Country,
     /// There is no such month.
     Month,
     /// An issue number has two digits at most.
     Issue,
+}
+
+/// Why a text may not be.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TextWrong {
+    /// Longer than [`LONGEST_TEXT`].
+    TooLong,
+    /// A card number is in it.
+    CardNumber,
+    /// A control character is in it.
+    Control,
 }
 
 impl Text {
@@ -94,16 +101,7 @@ impl Details {
     /// # Errors
     /// It is too long, holds what it must not, or is not of its kind.
     pub fn with(mut self, text: Text, typed: &str) -> Result<Self, TypedWrong> {
-        let typed = typed.trim();
-        if typed.len() > LONGEST_TEXT {
-            return Err(TypedWrong::TooLong(text));
-        }
-        if typed.chars().any(char::is_control) {
-            return Err(TypedWrong::Control(text));
-        }
-        if holds_card_number(typed) {
-            return Err(TypedWrong::CardNumber(text));
-        }
+        let typed = check(typed).map_err(|wrong| TypedWrong::Text(text, wrong))?;
         let is_country =
             typed.is_empty() || typed.len() == 2 && typed.bytes().all(|b| b.is_ascii_uppercase());
         if text == Text::Country && !is_country {
@@ -141,6 +139,24 @@ impl fmt::Debug for Details {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Details(_)")
     }
+}
+
+/// A text that somebody typed and that will be kept, spaces around it left out: every one goes through here first.
+///
+/// # Errors
+/// Why it may not be.
+pub fn check(typed: &str) -> Result<&str, TextWrong> {
+    let typed = typed.trim();
+    if typed.len() > LONGEST_TEXT {
+        return Err(TextWrong::TooLong);
+    }
+    if typed.chars().any(char::is_control) {
+        return Err(TextWrong::Control);
+    }
+    if holds_card_number(typed) {
+        return Err(TextWrong::CardNumber);
+    }
+    Ok(typed)
 }
 
 fn checked(month: CardMonth) -> Result<CardMonth, TypedWrong> {
@@ -211,9 +227,15 @@ mod tests {
     #[test]
     fn what_is_typed_is_bounded_and_checked() {
         let typed = |text, typed: &str| Details::new().with(text, typed);
-        assert_eq!(typed(Text::Name, &"x".repeat(201)), Err(TypedWrong::TooLong(Text::Name)));
-        assert_eq!(typed(Text::Street, "4111111111111111"), Err(TypedWrong::CardNumber(Text::Street)));
-        assert_eq!(typed(Text::Town, "a\nb"), Err(TypedWrong::Control(Text::Town)));
+        assert_eq!(
+            typed(Text::Name, &"x".repeat(201)),
+            Err(TypedWrong::Text(Text::Name, TextWrong::TooLong))
+        );
+        assert_eq!(
+            typed(Text::Street, "4111111111111111"),
+            Err(TypedWrong::Text(Text::Street, TextWrong::CardNumber))
+        );
+        assert_eq!(typed(Text::Town, "a\nb"), Err(TypedWrong::Text(Text::Town, TextWrong::Control)));
         assert_eq!(typed(Text::Country, "Germany"), Err(TypedWrong::Country));
         let details = typed(Text::Name, "  Ada Byron ").expect("a name");
         assert_eq!((details.text(Text::Name), details.text(Text::Town)), ("Ada Byron", ""));

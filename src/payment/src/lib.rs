@@ -23,7 +23,7 @@ pub mod session;
 
 pub use brands::{BinRange, Brand, BrandError, BrandId, BrandTable, Lengths};
 pub use capture::{Beside, Capture, Card, CardMonth, FieldKind, FieldState, FieldView, KeySettings, Refused};
-pub use details::{Details, Text, TypedWrong};
+pub use details::{Details, Text, TextWrong, TypedWrong};
 pub use echoes::Echoes;
 pub use merger::{MergeInput, MergedPress, Merger, Reported, Transports};
 pub use pairing::{

@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`events`] | what comes to a session, and what it wants done |
 //! | [`secure`] | SecureMode: asked for, in force, ending, lost |
 //! | [`stages`] | how far the payment is, one struct a stage |
 //! | [`view`] | what the page shows |
@@ -19,16 +20,18 @@ use secret::{Digit, Vault};
 
 use crate::brands::BrandTable;
 use crate::capture::{Beside, Capture, FieldKind, KeySettings};
-use crate::details::Details;
+use crate::details::{self, TextWrong};
 use crate::pairing::{NotIssued, SessionId, VALID_FOR};
-use crate::psp::{Attempt, Found, Money, Outcome, Submission};
+use crate::psp::{Money, Submission};
 
 mod clicks;
+pub mod events;
 mod provider;
 pub mod secure;
 pub mod stages;
 pub mod view;
 
+pub use events::{Click, Handled, Input, Output};
 use secure::{Due, Secure};
 pub use secure::{Icon, Lost, SecureTimes};
 pub use stages::{End, Stop, Unmaskable};
@@ -83,144 +86,19 @@ impl Default for SessionSettings {
 /// What is to be paid.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Order {
-    /// How much.
-    pub money: Money,
-    /// The merchant's order.
-    pub text: String,
-    /// Random, and of this session alone: names it to the provider.
-    pub unique: [u8; 16],
+    money: Money,
+    text: String,
+    unique: [u8; 16],
 }
 
-/// What happens to a session.
-#[derive(Debug)]
-pub enum Input {
-    /// The answer to [`Output::AskReference`].
-    Reference(Result<Instant, NotIssued>),
-    /// Its reference was heard on a call, which began at `since`.
-    Paired {
-        /// The call.
-        call: CallHandle,
-        /// When it began.
-        since: Instant,
-    },
-    /// A key of the caller's, merged over its transports.
-    Press {
-        /// The call.
-        call: CallHandle,
-        /// The key.
-        digit: Digit,
-    },
-    /// The agent clicked.
-    Click(Click),
-    /// Every lcore has SecureMode in force for a call.
-    Acknowledged {
-        /// The call.
-        call: CallHandle,
-        /// That of [`Output::SecureOn`].
-        token: u64,
-    },
-    /// SecureMode cannot be had for a call.
-    Unmaskable {
-        /// The call.
-        call: CallHandle,
-        /// That of [`Output::SecureOn`].
-        token: u64,
-        /// Why.
-        why: Unmaskable,
-    },
-    /// SecureMode of a call was ended by somebody else.
-    ForcedOff {
-        /// The call.
-        call: CallHandle,
-    },
-    /// The data path's heartbeat is lost.
-    HeartbeatLost,
-    /// The media of a call's secured flow is lost.
-    MediaLost {
-        /// The call.
-        call: CallHandle,
-    },
-    /// A call has ended.
-    HungUp {
-        /// The call.
-        call: CallHandle,
-    },
-    /// What became of an attempt, as its answer says. [`Outcome::Unknown`] where it was sent and none came.
-    Answered {
-        /// [`Attempt::number`].
-        attempt: u32,
-        /// What.
-        outcome: Outcome,
-    },
-    /// The answer to [`Output::AskOutcome`].
-    Found {
-        /// [`Attempt::number`].
-        attempt: u32,
-        /// What.
-        found: Found,
-    },
-    /// Time has passed.
-    Tick,
-}
-
-/// What an agent may click.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Click {
-    /// The open field ends here.
-    Next,
-    /// This field again.
-    Reset(FieldKind),
-    /// All of it again.
-    StartAgain,
-    /// Pay, with what was typed.
-    Pay(Box<Details>),
-    /// Ask the provider again what became of it.
-    AskAgain,
-    /// Away with it; of a result, close it.
-    Cancel,
-}
-
-/// Whether an input meant something.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum Handled {
-    /// It did.
-    Done,
-    /// Not in this state: late, stale, or not for us.
-    Ignored,
-    /// A payment without an expiry: it was neither keyed nor typed.
-    NoExpiry,
-}
-
-/// What a session wants done.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
-    /// Issue a call reference, and answer by [`Input::Reference`].
-    AskReference,
-    /// The reference is needed no more.
-    WithdrawReference,
-    /// Put a call into SecureMode, and answer with the token.
-    SecureOn {
-        /// The call.
-        call: CallHandle,
-        /// What the answer carries: an answer to an older order means nothing.
-        token: u64,
-    },
-    /// End SecureMode of a call.
-    SecureOff {
-        /// The call.
-        call: CallHandle,
-    },
-    /// Another field takes keys, or none does.
-    Field(Option<FieldKind>),
-    /// Send the payment, now and once: [`Session::submission`] has the card.
-    Send(Attempt),
-    /// Ask the provider what became of an attempt, by our own reference.
-    AskOutcome(Attempt),
-    /// Number and code are wiped: what the edge still holds of them must go, its connection to the provider too.
-    Wiped,
-    /// The page looks different.
-    View(Box<View>),
+impl Order {
+    /// An order. `text` is the merchant's name of it; `unique` is random, of this session alone, and names it to the provider.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn new(money: Money, text: &str, unique: [u8; 16]) -> Result<Self, TextWrong> {
+        Ok(Order { money, text: details::check(text)?.to_owned(), unique })
+    }
 }
 
 /// One payment.

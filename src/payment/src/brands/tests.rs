@@ -11,12 +11,9 @@ const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/brands.
 pub(crate) fn shipped() -> BrandTable {
     let settings =
         BrandSettings::load(Path::new(SHIPPED)).map_err(|error| error.to_string()).expect("it is right");
-    let brands = settings.into_iter().map(|brand| Brand {
-        name: brand.name,
-        ranges: brand.numbers.iter().map(|range| BinRange::parse(range).expect("a range")).collect(),
-        lengths: Lengths::new(brand.lengths).expect("12 to 19"),
-        csc: brand.csc,
-        luhn: brand.luhn,
+    let brands = settings.into_iter().map(|brand| {
+        let BrandSettings { name, numbers, lengths, csc, luhn } = brand;
+        Brand::read(name, &numbers, &lengths, csc, luhn).expect("it is whole")
     });
     BrandTable::new(brands.collect()).map_err(|error| error.to_string()).expect("nothing overlaps")
 }

@@ -212,3 +212,76 @@ fn what_is_remembered_is_bounded_and_wiped() {
     }
     assert_eq!((pairing.runs.len(), pairing.open(), vault.free()), (0, 0, vault.slots()));
 }
+
+/// Random keys of several calls of several tenants, references among them; whatever is heard was keyed as it must be.
+#[test]
+fn whatever_is_heard_was_keyed_by_the_right_tenant_alone_and_in_time() {
+    struct Issued {
+        digits: String,
+        tenant: TenantId,
+        until: Instant,
+        heard: Option<(CallHandle, Instant)>,
+    }
+    let mut heard_in_all = 0;
+    let runs = if std::env::var_os("KEYHUSH_LONG").is_some() { 2_000 } else { 60 };
+    for seed in 0..runs {
+        let mut office = Office::new(ReferenceRules { length: 4, ..ReferenceRules::default() });
+        office.drawn = seed;
+        let mut state = u64::from(seed) << 32 | 7;
+        let mut below = |limit: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % limit
+        };
+        let mut issued: HashMap<SessionId, Issued> = HashMap::new();
+        let mut keyed: HashMap<CallHandle, Vec<(Instant, u8)>> = HashMap::new();
+        let mut now = 0;
+        for session in 0..200 {
+            if below(3) == 0 {
+                let tenant = TenantId(below(2) as u32);
+                let (digits, until) = (office.issue(now, tenant, session), at(now) + VALID_FOR);
+                issued.insert(SessionId(session), Issued { digits, tenant, until, heard: None });
+            }
+            // A call keys something: mostly a reference, of its tenant's or not, whole or not.
+            let slot = below(4) as u32;
+            let pick = SessionId(below(session + 1));
+            let mut keys = issued.get(&pick).map_or("123456".to_owned(), |issued| issued.digits.clone());
+            match below(6) {
+                0 => keys.push('1'),
+                1 => keys.insert(0, '*'),
+                2 => drop(keys.pop()),
+                _ => {}
+            }
+            now += [100, 1_000, 2_500, 4_000][below(4) as usize];
+            for key in keys.bytes() {
+                now += 50 + below(400);
+                let mut found: Vec<Heard> = core::iter::from_fn(|| office.pairing.poll(at(now))).collect();
+                for Heard { session, call, again } in found.drain(..) {
+                    heard_in_all += 1;
+                    let issued = issued.get_mut(&session).expect("it was issued");
+                    assert_eq!(issued.tenant, TenantId(call.slot % 2), "seed {seed}: another tenant's");
+                    assert!(at(now) <= issued.until + HEARD_TOGETHER, "seed {seed}: expired");
+                    let presses = &keyed[&call];
+                    let (before, run) = presses.split_at(presses.len() - issued.digits.len());
+                    let text: String = run.iter().map(|(_, key)| char::from(*key)).collect();
+                    assert_eq!(text, issued.digits, "seed {seed}");
+                    let quiet = before.last().is_none_or(|(last, _)| run[0].0.since(*last) >= QUIET_BEFORE);
+                    assert!(quiet, "seed {seed}: keys before it");
+                    let pause = at(now).since(run[run.len() - 1].0);
+                    assert!(pause >= office.rules.pause, "seed {seed}: no pause after it");
+                    match issued.heard {
+                        None => assert!(!again, "seed {seed}"),
+                        Some((first, when)) => {
+                            assert!(again && first != call, "seed {seed}: used twice");
+                            assert!(at(now).since(when) <= HEARD_TOGETHER, "seed {seed}: too late");
+                        }
+                    }
+                    issued.heard.get_or_insert((call, at(now)));
+                }
+                let digit = Digit::from_ascii(key).expect("a key");
+                office.pairing.press(at(now), call(slot), TenantId(slot % 2), office.rules, &digit);
+                keyed.entry(call(slot)).or_default().push((at(now), key));
+            }
+        }
+    }
+    assert!(heard_in_all > 5 * runs, "{heard_in_all}: nothing is heard");
+}

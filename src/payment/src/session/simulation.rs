@@ -7,7 +7,7 @@ use super::tests::{MASTERCARD, details, order};
 use super::*;
 use crate::brands::tests::shipped;
 use crate::capture::FieldState;
-use crate::psp::Decline;
+use crate::psp::{Decline, Found, Outcome};
 
 const NUMBERS: [&str; 5] =
     [MASTERCARD, "378282246310005", "4111111111111111#", "6304000000000000000", "4000000000000000006"];

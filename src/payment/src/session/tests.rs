@@ -4,7 +4,9 @@ use super::*;
 use crate::brands::tests::shipped;
 use crate::capture::CardMonth;
 use crate::capture::FieldState;
+use crate::details::Details;
 use crate::psp::Decline;
+use crate::psp::{Found, Outcome};
 
 const CALL: CallHandle = CallHandle { slot: 1, generation: 0 };
 const OTHER: CallHandle = CallHandle { slot: 2, generation: 0 };
@@ -18,7 +20,7 @@ struct Desk {
 }
 
 pub(super) fn order() -> Order {
-    Order { money: Money::new(1_250, "EUR").expect("money"), text: "order 1".to_owned(), unique: [7; 16] }
+    Order::new(Money::new(1_250, "EUR").expect("money"), "order 1", [7; 16]).expect("a text")
 }
 
 pub(super) fn details() -> Box<Details> {
@@ -385,6 +387,15 @@ fn a_full_vault_stops_a_payment_and_says_so() {
     assert_eq!(desk.shown(), Shown::Stopped(Stop::NoRoom));
     drop(held);
     desk.click(Click::StartAgain).acknowledge();
+}
+
+#[test]
+fn an_order_in_which_a_card_number_hides_is_refused() {
+    let money = Money::new(1, "EUR").expect("money");
+    assert_eq!(Order::new(money, "for 4111 1111 1111 1111", [7; 16]), Err(TextWrong::CardNumber));
+    assert!(
+        Money::new(0, "EUR").is_none() && Money::new(1, "eur").is_none() && Money::new(1, "EURO").is_none()
+    );
 }
 
 #[test]
