@@ -1,5 +1,5 @@
-//! The control core: one thread with a mio loop. It answers the console and counts key presses; later it serves
-//! pages and payment sessions.
+//! The control core: one thread with a mio loop. It answers the console, counts key presses, and serves HTTPS to agents and
+//! metrics to whoever watches the box.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,12 +8,17 @@
 //! | `socket` | the admin socket in the file system: its owner's alone |
 //! | `connection` | one client: bounded in what it sends, in what it is sent, and in time |
 //! | `presses` | captured key presses, opened, merged and counted; no digit is kept |
+//! | [`web`] | HTTPS, both sides: connections, limits, routes, events, work that blocks |
+//! | `site` | what is served where |
+//! | `overview` | counters and rings of all threads, as metrics; whether the box can take calls |
 //! | `server` | the loop |
 //!
 //! Nothing here touches a call: a panic is caught and the loop started again (DESIGN section 4, invariant 3).
 #![forbid(unsafe_code)]
 
+use std::fmt;
 use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,15 +33,18 @@ use secret::Pad;
 
 pub mod client;
 pub mod protocol;
+pub mod web;
 
 mod connection;
+mod overview;
 mod presses;
 mod server;
+mod site;
 mod socket;
 
 pub use socket::SocketError;
 
-use server::{Ground, Server};
+use server::{Ground, Listeners, Server};
 
 /// The time of day as the lcores have it.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
@@ -59,11 +67,75 @@ pub struct Config {
     pub gauges: Vec<Gauge>,
     /// The lcores' clock.
     pub clock: Clock,
-    /// The bounds.
+    /// Where agents are served, if anywhere.
+    pub agents: Option<Agents>,
+    /// The address for metrics and health, if any: plain HTTP.
+    pub management: Option<SocketAddr>,
+    /// The bounds of the console.
     pub limits: Limits,
+    /// The bounds of what is served by HTTP.
+    pub web: web::WebLimits,
     /// What each lcore is to do, by its number: see [`hooks`].
     #[cfg(feature = "test-hooks")]
     pub hooks: Arc<[std::sync::atomic::AtomicU8]>,
+}
+
+/// Where agents are served, by HTTPS.
+#[derive(Clone, Debug)]
+pub struct Agents {
+    /// The address.
+    pub listen: SocketAddr,
+    /// The file of the certificate, and those above it, in PEM.
+    pub certificate: PathBuf,
+    /// The file of its key, in PEM.
+    pub key: PathBuf,
+}
+
+/// Why the control core cannot start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The admin socket cannot be had.
+    Socket(SocketError),
+    /// An address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// The agents' certificate cannot be used.
+    Certificate(web::TlsError),
+    /// Our own tables contradict each other.
+    Tables(String),
+    /// The system refused.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Socket(error) => error.fmt(f),
+            StartError::Listen(address, error) => {
+                let remedy = match error.kind() {
+                    io::ErrorKind::AddrInUse => "; stop what listens there, or choose another address",
+                    io::ErrorKind::AddrNotAvailable => {
+                        "; no interface has it: write one of this machine's own"
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        "; choose a port from 1024, or give CAP_NET_BIND_SERVICE"
+                    }
+                    _ => "",
+                };
+                write!(f, "{address}: cannot be listened on: {error}{remedy}")
+            }
+            StartError::Certificate(error) => error.fmt(f),
+            StartError::Tables(error) => f.write_str(error),
+            StartError::System(error) => write!(f, "the control core cannot start: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+impl From<SocketError> for StartError {
+    fn from(error: SocketError) -> Self {
+        StartError::Socket(error)
+    }
 }
 
 /// What a test can make an lcore do; the lcore reads its hook once a turn.
@@ -124,26 +196,41 @@ pub struct Control {
     stop: Arc<AtomicBool>,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
+    agents: Option<SocketAddr>,
+    management: Option<SocketAddr>,
+    counters: Counters,
 }
 
-/// Starts the control core on a thread of its own. When this returns, the admin socket is there.
+/// Starts the control core on a thread of its own. When this returns, the admin socket is there, and every address is listened on.
 ///
 /// # Errors
-/// Why the admin socket cannot be had, or the system's own where there is no thread to be had.
-pub fn start(config: Config) -> Result<Control, SocketError> {
-    let path = config.socket.clone();
-    let system = |error: io::Error| SocketError::System { path: path.clone(), error };
+/// Why the admin socket or an address cannot be had, what is wrong with the certificate, or the system's own where there is
+/// no thread to be had.
+pub fn start(config: Config) -> Result<Control, StartError> {
     let (listener, socket) = socket::listen_on(&config.socket)?;
+    let listen =
+        |address: SocketAddr| TcpListener::bind(address).map_err(|error| StartError::Listen(address, error));
+    let agents = match config.agents.clone() {
+        None => None,
+        Some(Agents { listen: address, certificate, key }) => {
+            let identity = web::Identity::load(certificate, key).map_err(StartError::Certificate)?;
+            Some((listen(address)?, identity))
+        }
+    };
+    let management = config.management.map(listen).transpose()?;
+    let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::System);
+    let agents_at = agents.as_ref().map(|(listener, _)| address(listener)).transpose()?;
+    let management_at = management.as_ref().map(address).transpose()?;
     let stop = Arc::new(AtomicBool::new(false));
     let counters = Counters::default();
-    let (mut ground, waker) =
-        Ground::new(config, listener, socket, counters.clone(), Arc::clone(&stop)).map_err(system)?;
+    let listeners = Listeners { console: listener, socket, agents, management };
+    let mut ground = Ground::new(config, listeners, counters.clone(), Arc::clone(&stop))?;
+    let (waker, own) = (ground.waker(), counters.clone());
     let thread = thread::Builder::new()
         .name("control".into())
         .spawn(move || {
             while !ground.is_stopped() {
-                let mut server = Server::new(&mut ground);
-                let ended = catch_unwind(AssertUnwindSafe(|| server.run()));
+                let ended = catch_unwind(AssertUnwindSafe(|| Server::new(&mut ground)?.run()));
                 if !matches!(ended, Ok(Ok(()))) {
                     counters.count(Counter::ControlPanics);
                     // Whatever went wrong may go wrong again at once.
@@ -151,11 +238,33 @@ pub fn start(config: Config) -> Result<Control, SocketError> {
                 }
             }
         })
-        .map_err(system)?;
-    Ok(Control { stop, waker, thread: Some(thread) })
+        .map_err(StartError::System)?;
+    Ok(Control {
+        stop,
+        waker,
+        thread: Some(thread),
+        agents: agents_at,
+        management: management_at,
+        counters: own,
+    })
 }
 
 impl Control {
+    /// Where agents are served: with the port that the system chose, where it was to choose one.
+    pub fn agents(&self) -> Option<SocketAddr> {
+        self.agents
+    }
+
+    /// Where metrics and health are served.
+    pub fn management(&self) -> Option<SocketAddr> {
+        self.management
+    }
+
+    /// The control core's own counters, for who watches alarms.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     /// Stops the thread, waits for its end, and removes the admin socket.
     pub fn stop(mut self) {
         self.end();

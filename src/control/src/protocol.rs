@@ -26,6 +26,8 @@ pub enum Ask {
     },
     /// Show every counter and the depth of the rings.
     Stats {},
+    /// Read the agents' certificate and its key again; answered when they are in use.
+    Reload {},
     /// Make an lcore misbehave.
     #[cfg(feature = "test-hooks")]
     Hook {
@@ -60,7 +62,7 @@ pub enum Reply {
         /// How many more there are.
         more: usize,
     },
-    /// To `secure`, `release` and `hook`: it is in force on every lcore.
+    /// To `secure`, `release` and `hook`: it is in force on every lcore. To `reload`: it is in use.
     Done {},
     /// To `stats`.
     Stats {
@@ -153,6 +155,8 @@ pub enum ErrorCode {
     NoAnswer,
     /// There is no lcore of that number.
     NoSuchLcore,
+    /// What was to be read again is wrong; what was there before stays in use.
+    NotReloaded,
 }
 
 impl From<Refusal> for Reply {

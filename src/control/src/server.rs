@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixListener as StdListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,16 +12,22 @@ use handover::{Answer, Command, Counter, Counters, Instant, Request};
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::Config;
 use crate::connection::{Connection, Step};
+use crate::overview::{Metrics, Overview};
 use crate::presses::Presses;
 use crate::protocol::{Ask, CallLine, CounterLine, ErrorCode, Reply, RingLine, mask_key};
+use crate::site::{self, Site};
 use crate::socket::{SocketPath, may_speak};
+use crate::web::{Door, Identity, Web, World};
+use crate::{Config, StartError};
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
+/// The first door's number; a door is an address that HTTP is served at.
+const FIRST_DOOR: usize = 2;
+const DOORS_MAX: usize = 2;
 /// The first number of a connection. Numbers are never used twice, so that a late event finds nobody.
-const FIRST_CONNECTION: usize = 2;
+const FIRST_CONNECTION: usize = FIRST_DOOR + DOORS_MAX;
 
 /// How long the loop sleeps with nothing to do. The lcores do not wake it: that would cost them a system call.
 const TICK: Duration = Duration::from_millis(50);
@@ -37,35 +44,73 @@ pub(crate) struct Ground {
     poll: Poll,
     listener: UnixListener,
     counters: Counters,
+    overview: Arc<Overview>,
+    metrics: Metrics,
+    doors: Vec<Door<Site>>,
+    identity: Option<Identity>,
+    waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
     next_connection: usize,
     next_token: u64,
     _path: SocketPath,
 }
 
+/// What is listened on.
+pub(crate) struct Listeners {
+    pub(crate) console: StdListener,
+    pub(crate) socket: SocketPath,
+    pub(crate) agents: Option<(TcpListener, Identity)>,
+    pub(crate) management: Option<TcpListener>,
+}
+
 impl Ground {
     pub(crate) fn new(
-        config: Config,
-        listener: StdListener,
-        path: SocketPath,
+        mut config: Config,
+        listeners: Listeners,
         counters: Counters,
         stop: Arc<AtomicBool>,
-    ) -> io::Result<(Self, Arc<Waker>)> {
-        let poll = Poll::new()?;
-        let mut listener = UnixListener::from_std(listener);
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-        let ground = Ground {
+    ) -> Result<Self, StartError> {
+        let tables = |error: &dyn core::fmt::Display| StartError::Tables(error.to_string());
+        let system = StartError::System;
+        let poll = Poll::new().map_err(system)?;
+        let mut listener = UnixListener::from_std(listeners.console);
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE).map_err(system)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(system)?);
+        let mut doors = Vec::new();
+        let identity = listeners.agents.as_ref().map(|(_, identity)| identity.clone());
+        if let Some((listener, identity)) = listeners.agents {
+            let routes = site::agents().map_err(|error| tables(&error))?;
+            doors.push(Door::new(listener, Some(identity), routes).map_err(system)?);
+        }
+        if let Some(listener) = listeners.management {
+            let routes = site::management().map_err(|error| tables(&error))?;
+            doors.push(Door::new(listener, None, routes).map_err(system)?);
+        }
+        for (number, door) in doors.iter_mut().enumerate() {
+            door.register(poll.registry(), Token(FIRST_DOOR + number)).map_err(system)?;
+        }
+        let threads = std::mem::take(&mut config.counters).into_iter().chain([counters.clone()]).collect();
+        let overview = Arc::new(Overview::new(threads, std::mem::take(&mut config.gauges)));
+        let metrics = Metrics::new(Arc::clone(&overview)).map_err(|error| tables(&error))?;
+        Ok(Ground {
             config,
             poll,
             listener,
             counters,
+            overview,
+            metrics,
+            doors,
+            identity,
+            waker,
             stop,
             next_connection: FIRST_CONNECTION,
             next_token: 1,
-            _path: path,
-        };
-        Ok((ground, waker))
+            _path: listeners.socket,
+        })
+    }
+
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -94,26 +139,33 @@ pub(crate) struct Server<'g> {
     again: Vec<usize>,
     accept: Accept,
     presses: Presses,
+    site: Site,
+    web: Web<Site>,
 }
 
 impl<'g> Server<'g> {
-    pub(crate) fn new(ground: &'g mut Ground) -> Self {
+    /// On the thread of the loop.
+    pub(crate) fn new(ground: &'g mut Ground) -> io::Result<Self> {
         let presses = Presses::new(ground.config.limits.calls);
-        Server {
+        let site = Site::new(Arc::clone(&ground.overview), ground.metrics.clone(), ground.identity.clone());
+        let web = Web::new(ground.doors.len(), ground.config.web, ground.counters.clone(), &ground.waker)?;
+        Ok(Server {
             ground,
             connections: BTreeMap::new(),
             asked: BTreeMap::new(),
             again: Vec::new(),
             accept: Accept::Now,
             presses,
-        }
+            site,
+            web,
+        })
     }
 
     /// Serves until it is told to stop.
     pub(crate) fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         while !self.ground.is_stopped() {
-            let timeout = if self.accept == Accept::Now || !self.again.is_empty() {
+            let timeout = if self.accept == Accept::Now || !self.again.is_empty() || self.web.is_busy() {
                 Duration::ZERO
             } else if self.asked.is_empty() {
                 TICK
@@ -135,15 +187,40 @@ impl<'g> Server<'g> {
                 match event.token() {
                     LISTENER => self.accept = Accept::Now,
                     WAKER => {}
-                    Token(number) => self.serve(now, number),
+                    Token(door) if door < FIRST_CONNECTION => self.web.knock(door - FIRST_DOOR),
+                    Token(number) if self.connections.contains_key(&number) => self.serve(now, number),
+                    Token(number) => self.web.event(number),
                 }
             }
             if self.accept != Accept::Nobody {
                 self.accept(now);
             }
             self.expire(now);
+            self.serve_web(now);
         }
         Ok(())
+    }
+
+    fn serve_web(&mut self, now: Instant) {
+        let Ground { poll, doors, next_connection, .. } = &mut *self.ground;
+        self.web.turn(&mut World {
+            now,
+            state: &mut self.site,
+            doors,
+            registry: poll.registry(),
+            numbers: next_connection,
+        });
+        for (token, result) in self.site.take_reloaded() {
+            let Some(number) = self.asked.remove(&token) else { continue };
+            let reply = match result {
+                Ok(()) => Reply::Done {},
+                Err(message) => Reply::error(ErrorCode::NotReloaded, message),
+            };
+            if let Some(connection) = self.connections.get_mut(&number) {
+                connection.answer(now, &reply);
+                self.serve(now, number);
+            }
+        }
     }
 
     fn accept(&mut self, now: Instant) {
@@ -239,6 +316,11 @@ impl<'g> Server<'g> {
         };
         let command = match ask {
             Ask::Stats {} => return Some(self.stats()),
+            Ask::Reload {} => {
+                let token = self.token(now, number);
+                self.site.reload(token);
+                return None;
+            }
             Ask::Calls {} => Command::Calls,
             Ask::Release { call_id } => Command::Release { call_id: call_id.into_bytes() },
             Ask::Secure { call_id, mask_key: None } => {
@@ -253,16 +335,23 @@ impl<'g> Server<'g> {
             #[cfg(feature = "test-hooks")]
             Ask::Hook { lcore, action } => return Some(self.hook(lcore, action)),
         };
-        let token = self.ground.next_token;
-        self.ground.next_token += 1;
+        let token = self.token(now, number);
         if self.ground.config.requests.push(Request { token, command }).is_err() {
+            self.asked.remove(&token);
             return Some(Reply::from(handover::Refusal::Busy));
         }
+        None
+    }
+
+    /// A number by which the answer to a connection's request is known when it comes.
+    fn token(&mut self, now: Instant, number: usize) -> u64 {
+        let token = self.ground.next_token;
+        self.ground.next_token += 1;
         if let Some(connection) = self.connections.get_mut(&number) {
             connection.asked = Some((token, now));
             self.asked.insert(token, number);
         }
-        None
+        token
     }
 
     #[cfg(feature = "test-hooks")]
@@ -283,26 +372,21 @@ impl<'g> Server<'g> {
     }
 
     fn stats(&self) -> Reply {
-        let config = &self.ground.config;
-        let threads = || config.counters.iter().chain([&self.ground.counters]);
-        let counters = Counter::ALL
-            .iter()
-            .map(|&counter| CounterLine {
-                name: counter.name().to_owned(),
-                value: threads().fold(0, |sum, own| sum.wrapping_add(own.get(counter))),
-                help: counter.help().to_owned(),
-            })
-            .collect();
-        let rings = config
-            .gauges
-            .iter()
-            .map(|gauge| RingLine {
-                name: gauge.name.clone(),
-                depth: (gauge.depth)(),
-                capacity: gauge.capacity,
-            })
-            .collect();
-        Reply::Stats { counters, rings }
+        let overview = &self.ground.overview;
+        let counter = |&counter: &Counter| CounterLine {
+            name: counter.name().to_owned(),
+            value: overview.sum(counter),
+            help: counter.help().to_owned(),
+        };
+        let ring = |(name, depth, capacity): (&str, usize, usize)| RingLine {
+            name: name.to_owned(),
+            depth,
+            capacity,
+        };
+        Reply::Stats {
+            counters: Counter::ALL.iter().map(counter).collect(),
+            rings: overview.rings().map(ring).collect(),
+        }
     }
 
     fn take_answers(&mut self, now: Instant) {

@@ -25,17 +25,17 @@ use crate::{Config, Control, Gauge, Limits, start};
 static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
 
 /// A directory of its own, gone with the test.
-struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("keyhush-control-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a directory for the test");
         Directory(path)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }
@@ -103,7 +103,10 @@ impl House {
                 assert!(!panic.swap(false, Ordering::Relaxed), "the test's own panic");
                 Instant::from_nanos(millis.load(Ordering::Relaxed) * 1_000_000)
             }),
+            agents: None,
+            management: None,
             limits,
+            web: crate::web::WebLimits::default(),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::clone(&house.hooks),
         };
@@ -203,7 +206,7 @@ fn call() -> CallSummary {
 }
 
 /// Waits for something that another thread does; it takes milliseconds.
-fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..2_000 {
         if holds() {
             return;

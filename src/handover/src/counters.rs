@@ -164,6 +164,47 @@ counters! {
     ControlPanics = "control_panics",
     /// Connections to the admin socket that were closed: another user's, too many, too slow or too long a line.
     ConsoleRefused = "console_refused",
+
+    /// Connections to the pages and to the management address that were accepted.
+    WebConnections = "web_connections",
+    /// Requests to them that were read.
+    WebRequests = "web_requests",
+    /// Connections that were closed to make room, or refused because none could be closed.
+    WebConnectionsFull = "web_connections_full",
+    /// Connections that were refused because their address had too many.
+    WebAddressFull = "web_address_full",
+    /// Connections whose TLS handshake failed, or whose records were broken.
+    WebTlsFailed = "web_tls_failed",
+    /// Connections that were closed because their TLS handshake took too long.
+    WebSlowHandshake = "web_slow_handshake",
+    /// Connections that were closed because the head of a request took too long.
+    WebSlowHead = "web_slow_head",
+    /// Connections that were closed because the body of a request took too long.
+    WebSlowBody = "web_slow_body",
+    /// Connections that were closed because the answer was not read in time.
+    WebSlowReader = "web_slow_reader",
+    /// Connections that were closed because nothing was asked any more.
+    WebIdle = "web_idle",
+    /// Requests that were refused because their head was too large.
+    WebHeadTooLarge = "web_head_too_large",
+    /// Requests that were refused because their body was too large.
+    WebBodyTooLarge = "web_body_too_large",
+    /// Requests that were refused because they were not HTTP.
+    WebNotHttp = "web_not_http",
+    /// Connections that broke in the middle of a request or an answer.
+    WebBroken = "web_broken",
+    /// Requests that were refused because a page of another origin sent them.
+    WebCrossOrigin = "web_cross_origin",
+    /// Requests for what is not there, or not by that method.
+    WebNotFound = "web_not_found",
+    /// Panics caught in the answer to a request, which cost that request alone: alarm.
+    WebPanics = "web_panics",
+    /// Requests that were refused because the work for them found no room or took too long.
+    WebWorkRefused = "web_work_refused",
+    /// Subscribers of events that were dropped because they did not take them in time.
+    WebSubscribersDropped = "web_subscribers_dropped",
+    /// Requests to others, such as a payment provider, that had no answer.
+    WebAsksFailed = "web_asks_failed",
     /// Port pairs whose link state was carried over.
     LinkCarried = "link_carried",
 }

@@ -6,8 +6,13 @@ use handover::{Counter, Counters, LcoreLink};
 const LOOKS_WITHOUT_BEAT: u32 = 10;
 
 /// Counters whose every rise is worth a line.
-const ALARMS: [Counter; 4] =
-    [Counter::LcoresLost, Counter::LcoresBack, Counter::LcorePanics, Counter::ControlPanics];
+const ALARMS: [Counter; 5] = [
+    Counter::LcoresLost,
+    Counter::LcoresBack,
+    Counter::LcorePanics,
+    Counter::ControlPanics,
+    Counter::WebPanics,
+];
 
 /// An lcore that is watched from outside. Looks are counted rather than time: a machine that stood still as a whole
 /// has lost no lcore.

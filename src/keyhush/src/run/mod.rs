@@ -61,8 +61,8 @@ pub(crate) enum RunError {
     Nic(NicError),
     /// The system refused: memory to be locked, random bytes.
     System(&'static str, io::Error),
-    /// The console's socket cannot be had.
-    Console(control::SocketError),
+    /// The console's socket or an address cannot be had, or the agents' certificate.
+    Control(control::StartError),
 }
 
 impl fmt::Display for RunError {
@@ -70,7 +70,7 @@ impl fmt::Display for RunError {
         match self {
             RunError::Nic(error) => error.fmt(f),
             RunError::System(what, error) => write!(f, "{what}: {error}"),
-            RunError::Console(error) => error.fmt(f),
+            RunError::Control(error) => error.fmt(f),
         }
     }
 }
@@ -132,7 +132,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
         at_work.push(eal.launch(LcoreId(number as u32), move || work.run())?);
     }
     eprintln!("keyhush: running, {} wires on {} lcores", settings.wires.len(), settings.lcores.len());
-    let all: Vec<Counters> = counters.iter().chain([&own]).cloned().collect();
+    let all: Vec<Counters> = counters.iter().chain([&own, console.counters()]).cloned().collect();
     supervise(settings, &shared, &own, Alarms::new(all), &mut wires);
     // Each gives its queues back, so that the ports stop before EAL ends.
     at_work.into_iter().for_each(finish);
@@ -192,11 +192,14 @@ fn console(
             Gauge::new("ring_presses", &shared.rings.presses),
         ],
         clock: Arc::new(move || Instant::from_nanos(clock.now_nanos())),
+        agents: None,
+        management: None,
         limits: control::Limits::default(),
+        web: control::web::WebLimits::default(),
         #[cfg(feature = "test-hooks")]
         hooks: shared.hooks.orders(),
     })
-    .map_err(RunError::Console)
+    .map_err(RunError::Control)
 }
 
 /// Gives an lcore what it works with.

@@ -37,7 +37,10 @@ impl Running {
             counters: vec![counters],
             gauges: Vec::new(),
             clock: Arc::new(|| Instant::from_nanos(90_000_000_000)),
+            agents: None,
+            management: None,
             limits: control::Limits::default(),
+            web: control::web::WebLimits::default(),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::from([]),
         })

@@ -1,0 +1,151 @@
+//! What is known of the whole box: counters summed over the threads, depths of rings, and whether it can take calls. Served on
+//! the management address as metrics in Prometheus' text format, and to the console.
+
+use std::sync::Arc;
+
+use handover::{Counter, Counters};
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Encoder, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use crate::Gauge;
+
+/// The counters of every thread, and the rings.
+pub(crate) struct Overview {
+    counters: Vec<Counters>,
+    gauges: Vec<Gauge>,
+}
+
+impl Overview {
+    pub(crate) fn new(counters: Vec<Counters>, gauges: Vec<Gauge>) -> Self {
+        Overview { counters, gauges }
+    }
+
+    /// A counter, summed over the threads.
+    pub(crate) fn sum(&self, counter: Counter) -> u64 {
+        self.counters.iter().fold(0, |sum, own| sum.wrapping_add(own.get(counter)))
+    }
+
+    /// Each ring: its name, how many values wait in it, how many it can hold.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = (&str, usize, usize)> {
+        self.gauges.iter().map(|gauge| (gauge.name.as_str(), (gauge.depth)(), gauge.capacity))
+    }
+
+    /// Why calls should rather go through another box: nothing where this one is well.
+    pub(crate) fn faults(&self) -> Vec<&'static str> {
+        let lost = self.sum(Counter::LcoresLost) > self.sum(Counter::LcoresBack);
+        let panicked = self.sum(Counter::LcorePanics) > 0;
+        let faults = [
+            (lost, "an lcore stands still: lcores_lost is above lcores_back"),
+            (panicked, "an lcore panicked: calls in SecureMode are silenced, see lcore_panics"),
+        ];
+        faults.into_iter().filter(|(holds, _)| *holds).map(|(_, text)| text).collect()
+    }
+}
+
+/// The overview as Prometheus reads it.
+#[derive(Clone)]
+pub(crate) struct Metrics(Registry);
+
+impl Metrics {
+    pub(crate) fn new(overview: Arc<Overview>) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let counters = Counter::ALL.iter().map(|&counter| {
+            let name = format!("keyhush_{}_total", counter.name());
+            Ok((counter, IntCounter::with_opts(Opts::new(name, counter.help()))?))
+        });
+        let gauge = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["ring"]);
+        registry.register(Box::new(Collected {
+            overview,
+            counters: counters.collect::<prometheus::Result<_>>()?,
+            depth: gauge("keyhush_ring_depth", "Values that wait in a ring between threads.")?,
+            capacity: gauge("keyhush_ring_capacity", "Values that a ring between threads can hold.")?,
+        }))?;
+        Ok(Metrics(registry))
+    }
+
+    /// All of it, in Prometheus' text format 0.0.4.
+    pub(crate) fn text(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.0.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// Copies the overview when it is asked for.
+struct Collected {
+    overview: Arc<Overview>,
+    counters: Vec<(Counter, IntCounter)>,
+    depth: IntGaugeVec,
+    capacity: IntGaugeVec,
+}
+
+impl Collector for Collected {
+    fn desc(&self) -> Vec<&Desc> {
+        let counters = self.counters.iter().flat_map(|(_, metric)| metric.desc());
+        counters.chain(self.depth.desc()).chain(self.capacity.desc()).collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        for (counter, metric) in &self.counters {
+            metric.reset();
+            metric.inc_by(self.overview.sum(*counter));
+        }
+        for (name, depth, capacity) in self.overview.rings() {
+            let label = [name.strip_prefix("ring_").unwrap_or(name)];
+            self.depth.with_label_values(&label).set(i64::try_from(depth).unwrap_or(i64::MAX));
+            self.capacity.with_label_values(&label).set(i64::try_from(capacity).unwrap_or(i64::MAX));
+        }
+        let counters = self.counters.iter().flat_map(|(_, metric)| metric.collect());
+        counters.chain(self.depth.collect()).chain(self.capacity.collect()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use handover::rings::Ring;
+
+    use super::*;
+
+    #[test]
+    fn metrics_are_summed_named_and_helped() {
+        let (one, two) = (Counters::default(), Counters::default());
+        one.add(Counter::MaskedEvent, 3);
+        two.add(Counter::MaskedEvent, 4);
+        let ring: Ring<u8> = Ring::new(16);
+        ring.push(1).expect("room");
+        let gauges = vec![Gauge::new("ring_presses", &ring)];
+        let overview = Arc::new(Overview::new(vec![one.clone(), two], gauges));
+        let metrics = Metrics::new(Arc::clone(&overview)).expect("names are right");
+        for _ in 0..2 {
+            let text = String::from_utf8(metrics.text().expect("it can be written")).expect("text");
+            assert!(
+                text.contains("\n# TYPE keyhush_masked_event_total counter\nkeyhush_masked_event_total 7\n")
+            );
+            assert!(text.contains("# HELP keyhush_masked_event_total Packets whose telephone-events were"));
+            assert!(text.contains("\nkeyhush_ring_depth{ring=\"presses\"} 1\n"), "{text}");
+            assert!(text.contains("\nkeyhush_ring_capacity{ring=\"presses\"} 16\n"), "{text}");
+            assert!(
+                Counter::ALL
+                    .iter()
+                    .all(|counter| text.contains(&format!("keyhush_{}_total", counter.name())))
+            );
+        }
+        one.add(Counter::MaskedEvent, 1);
+        let text = metrics.text().expect("it can be written");
+        assert!(String::from_utf8_lossy(&text).contains("\nkeyhush_masked_event_total 8\n"));
+    }
+
+    #[test]
+    fn faults_are_told_until_they_are_over() {
+        let counters = Counters::default();
+        let overview = Overview::new(vec![counters.clone()], Vec::new());
+        assert!(overview.faults().is_empty());
+        counters.count(Counter::LcoresLost);
+        assert!(overview.faults()[0].contains("lcores_lost"));
+        counters.count(Counter::LcoresBack);
+        assert!(overview.faults().is_empty());
+        counters.count(Counter::LcorePanics);
+        assert!(overview.faults()[0].contains("lcore_panics"));
+    }
+}
