@@ -4,8 +4,10 @@ mod hostile;
 mod ordinary;
 mod place;
 mod presses;
+mod served;
 mod tables;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -20,7 +22,7 @@ use secret::Pad;
 
 use crate::client::Client;
 use crate::protocol::{Ask, Reply};
-use crate::{Config, Control, Gauge, Limits, start};
+use crate::{Agents, Config, Control, Gauge, Limits, StartError, start};
 
 static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
 
@@ -65,6 +67,9 @@ struct House {
     counters: [Counters; 2],
     /// Milliseconds of the clock.
     millis: Arc<AtomicU64>,
+    /// Where HTTP is served.
+    agents: Option<Agents>,
+    management: bool,
     /// The clock panics once when this is set: a panic in the midst of the loop.
     panic: Arc<AtomicBool>,
     #[cfg(feature = "test-hooks")]
@@ -77,7 +82,14 @@ impl House {
     }
 
     fn with(limits: Limits) -> Self {
-        let mut house = House {
+        let mut house = Self::still();
+        house.start(limits);
+        house
+    }
+
+    /// A house whose control core has not been started.
+    fn still() -> Self {
+        House {
             directory: Directory::new(),
             control: None,
             requests: Ring::new(64),
@@ -86,10 +98,20 @@ impl House {
             pad: pad(),
             counters: Default::default(),
             millis: Arc::new(AtomicU64::new(60_000)),
+            agents: None,
+            management: false,
             panic: Arc::new(AtomicBool::new(false)),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::from([0, 0].map(std::sync::atomic::AtomicU8::new)),
-        };
+        }
+    }
+
+    fn start(&mut self, limits: Limits) {
+        self.try_start(limits).expect("the control core starts");
+    }
+
+    fn try_start(&mut self, limits: Limits) -> Result<(), StartError> {
+        let house = self;
         let (millis, panic) = (Arc::clone(&house.millis), Arc::clone(&house.panic));
         let config = Config {
             socket: house.socket(),
@@ -103,15 +125,15 @@ impl House {
                 assert!(!panic.swap(false, Ordering::Relaxed), "the test's own panic");
                 Instant::from_nanos(millis.load(Ordering::Relaxed) * 1_000_000)
             }),
-            agents: None,
-            management: None,
+            agents: house.agents.clone(),
+            management: house.management.then(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             limits,
             web: crate::web::WebLimits::default(),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::clone(&house.hooks),
         };
-        house.control = Some(start(config).expect("the control core starts"));
-        house
+        house.control = Some(start(config)?);
+        Ok(())
     }
 
     fn socket(&self) -> PathBuf {

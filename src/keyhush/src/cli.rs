@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Secure(SecureArgs),
     /// Show the counters: why packets passed, were changed or were dropped.
     Stats(StatsArgs),
+    /// Have the agents' certificate and its key read again.
+    Reload(ReloadArgs),
     /// Make an lcore misbehave.
     #[cfg(feature = "test-hooks")]
     Hook(HookArgs),
@@ -108,6 +110,12 @@ pub(crate) struct StatsArgs {
     /// Show counters that are zero as well.
     #[arg(long)]
     pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) at: Where,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
     #[command(flatten)]
     pub(crate) at: Where,
 }

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Calls(given) => commands::console::calls(&given),
         Command::Secure(given) => commands::console::secure(&given),
         Command::Stats(given) => commands::console::stats(&given),
+        Command::Reload(given) => commands::console::reload(&given),
         #[cfg(feature = "test-hooks")]
         Command::Hook(given) => commands::console::hook(&given),
         Command::Replay(given) => commands::replay::run(&given),

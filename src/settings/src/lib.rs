@@ -27,8 +27,8 @@ mod pool;
 pub use brands::BrandSettings;
 pub use device::Device;
 pub use model::{
-    Admin, Calls, EalSettings, Idle, LcoreSettings, MaskKey, Pool, Reference, Replacement, SecureMode,
-    Settings, Sip, Unmaskable, WhileKeying, Wire,
+    Admin, Agents, Calls, EalSettings, Idle, LcoreSettings, Management, MaskKey, Pool, Reference,
+    Replacement, SecureMode, Settings, Sip, Unmaskable, WhileKeying, Wire,
 };
 pub use pool::PoolNeed;
 pub use problem::{LoadError, Problem, Problems};

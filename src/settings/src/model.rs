@@ -1,6 +1,7 @@
 //! The settings as the rest of the program reads them. Only this room makes them, out of a file without problems.
 
 use core::time::Duration;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::Device;
@@ -29,6 +30,10 @@ pub struct Settings {
     pub pool: Pool,
     /// `[admin]`
     pub admin: Admin,
+    /// `[agents]`, where it is written.
+    pub agents: Option<Agents>,
+    /// `[management]`, where it is written.
+    pub management: Option<Management>,
 }
 
 /// `[eal]`: what DPDK's environment layer is started with, besides what wires and lcores say.
@@ -222,4 +227,24 @@ pub struct Admin {
 impl Admin {
     /// Where the socket is unless the file says otherwise.
     pub const SOCKET: &'static str = "/run/keyhush/admin.sock";
+}
+
+/// `[agents]`: where agents are served, by HTTPS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Agents {
+    /// The address that is listened on.
+    pub listen: SocketAddr,
+    /// The PEM file of the certificate, and of those above it; an absolute path.
+    pub certificate: PathBuf,
+    /// The PEM file of its key; an absolute path.
+    pub key: PathBuf,
+}
+
+/// `[management]`: where metrics and health are served, by plain HTTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Management {
+    /// The address that is listened on.
+    pub listen: SocketAddr,
 }

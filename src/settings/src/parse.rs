@@ -11,6 +11,7 @@ use crate::problem::{LoadError, Problem, Problems};
 use crate::{eal, pool};
 
 mod lcores;
+mod served;
 mod tables;
 mod wires;
 
@@ -26,6 +27,8 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("[reference]", &["hear"]),
     ("[pool]", &["mbufs", "cache"]),
     ("[admin]", &["socket"]),
+    ("[agents]", &["listen", "certificate", "key"]),
+    ("[management]", &["listen"]),
 ];
 
 /// A settings file is small; a larger one is another file.
@@ -117,6 +120,8 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings>
     let secure_mode = tables::read_secure_mode(document, root);
     let reference = tables::read_reference(document, root);
     let admin = tables::read_admin(document, root);
+    let agents = served::read_agents(document, root);
+    let management = served::read_management(document, root, agents.as_ref());
     let lcores = lcores::read_lcores(document, root, &wires);
     let (pool, pool_place) = tables::read_pool(document, root);
     check_waits(document, root, idle, secure_mode);
@@ -131,7 +136,20 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings>
         eal::complete(&mut wire.carrier, wire.mtu, wire.queues);
         eal::complete(&mut wire.customer, wire.mtu, wire.queues);
     }
-    let mut settings = Settings { eal, wires, lcores, idle, sip, calls, secure_mode, reference, pool, admin };
+    let mut settings = Settings {
+        eal,
+        wires,
+        lcores,
+        idle,
+        sip,
+        calls,
+        secure_mode,
+        reference,
+        pool,
+        admin,
+        agents,
+        management,
+    };
     settings.pool.data_room = data_room(&settings.wires);
     pool::settle(document, &mut settings, pool_place);
     eal::check_memory(document, root, &settings);

@@ -92,4 +92,4 @@ impl<S> Door<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

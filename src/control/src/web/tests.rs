@@ -111,7 +111,7 @@ fn routes() -> Routes<Room> {
 }
 
 /// A certificate of `localhost` and 127.0.0.1 in files of its own.
-fn certify(directory: &Directory, name: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn certify(directory: &Directory, name: &str) -> (PathBuf, PathBuf) {
     let key = KeyPair::generate().expect("a key");
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let certificate = CertificateParams::new(names).expect("names").self_signed(&key).expect("a certificate");
@@ -121,7 +121,7 @@ fn certify(directory: &Directory, name: &str) -> (PathBuf, PathBuf) {
     paths
 }
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A loop with one door, until dropped.
 struct House {
@@ -254,6 +254,14 @@ impl Drop for House {
             assert!(ended.is_ok() || std::thread::panicking(), "the loop panicked");
         }
     }
+}
+
+/// A client of `address` that trusts `certificate`.
+pub(crate) fn client(address: SocketAddr, certificate: &Path) -> Tls {
+    let tcp = TcpStream::connect(address).expect("somebody listens");
+    tcp.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+    let name = ServerName::try_from("localhost").expect("a name");
+    StreamOwned::new(ClientConnection::new(trusting(certificate), name).expect("a client"), tcp)
 }
 
 fn trusting(certificate: &Path) -> Arc<ClientConfig> {

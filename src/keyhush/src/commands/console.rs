@@ -1,4 +1,4 @@
-//! `keyhush calls`, `keyhush secure`, `keyhush stats`: questions to a running Keyhush.
+//! `keyhush calls`, `secure`, `stats` and `reload`: questions to a running Keyhush.
 
 use std::io::{Write, stdout};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use control::protocol::{Ask, Reply};
 use serde_json::json;
 use settings::{Admin, Settings};
 
-use crate::cli::{CallsArgs, OnOff, SecureArgs, StatsArgs, Where};
+use crate::cli::{CallsArgs, OnOff, ReloadArgs, SecureArgs, StatsArgs, Where};
 use crate::exit::Failure;
 
 /// Lists the calls in progress.
@@ -50,6 +50,16 @@ pub(crate) fn stats(given: &StatsArgs) -> Result<(), Failure> {
         return print(&json!({ "counters": counters, "rings": rings }));
     }
     tables::stats(&mut stdout().lock(), &counters, &rings, given.all).or_else(Failure::output)
+}
+
+/// Has the agents' certificate read again.
+pub(crate) fn reload(given: &ReloadArgs) -> Result<(), Failure> {
+    let reply = ask(&given.at, &Ask::Reload {})?;
+    let Reply::Done {} = reply else { return Err(Failure::reply(reply)) };
+    if given.at.json {
+        return print(&json!({ "reloaded": true }));
+    }
+    writeln!(stdout(), "reloaded").or_else(Failure::output)
 }
 
 /// Makes an lcore misbehave.

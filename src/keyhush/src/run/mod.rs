@@ -118,6 +118,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(system("signals"))?;
     }
+    allow_files();
     let arguments = settings.eal_arguments();
     let eal = Eal::init(arguments.get(1..).unwrap_or_default())?;
     let shared = share(settings, &eal, stop).map_err(system("memory for digits on their way"))?;
@@ -139,6 +140,14 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     console.stop();
     wires.stop();
     Ok(())
+}
+
+/// Every connection is a file, and most systems give a process 1024 unless it asks for what it may have.
+fn allow_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it is not given, connections beyond are not accepted until others have closed.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 fn finish(handle: LcoreHandle<LcoreWork>) {
@@ -192,8 +201,12 @@ fn console(
             Gauge::new("ring_presses", &shared.rings.presses),
         ],
         clock: Arc::new(move || Instant::from_nanos(clock.now_nanos())),
-        agents: None,
-        management: None,
+        agents: settings.agents.as_ref().map(|agents| control::Agents {
+            listen: agents.listen,
+            certificate: agents.certificate.clone(),
+            key: agents.key.clone(),
+        }),
+        management: settings.management.map(|management| management.listen),
         limits: control::Limits::default(),
         web: control::web::WebLimits::default(),
         #[cfg(feature = "test-hooks")]

@@ -144,6 +144,15 @@ fn secure_mode_is_driven_by_hand() {
 }
 
 #[test]
+fn what_can_be_read_again_is() {
+    let running = Running::new();
+    let said = keyhush(["reload", "--socket", text(&running.socket())]);
+    assert_eq!((said.code, said.out.as_str()), (0, "reloaded\n"), "{said:?}");
+    let said = keyhush(["reload", "--json", "--socket", text(&running.socket())]);
+    assert!(said.code == 0 && said.out.contains("\"reloaded\": true"), "{said:?}");
+}
+
+#[test]
 fn nobody_listening_is_told() {
     let directory = Directory::new();
     let said = keyhush(["calls", "--socket", text(&directory.path("none.sock"))]);

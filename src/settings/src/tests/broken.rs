@@ -3,6 +3,9 @@
 use super::{MINIMAL, problems};
 
 const PORTS: &str = "carrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n";
+const AGENTS: &str = "[[wire]]\ncarrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n\
+                      [agents]\nlisten = \"0.0.0.0:443\"\ncertificate = \"/c\"\nkey = \"/k\"\n";
+const AGENTS_WITHOUT_ADDRESS: &str = "[agents]\ncertificate = \"/c\"\nkey = \"/k\"\n";
 const TWO: &str = "[[wire]]\nname = \"a\"\ncarrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n\
                    [[wire]]\nname = \"b\"\ncarrier = \"0000:04:00.0\"\ncustomer = \"0000:04:00.1\"\n";
 
@@ -176,6 +179,26 @@ const FILES: &[Broken] = &[
     broken(MINIMAL, "[admin]\nsocket = \"admin.sock\"\n", 2, "admin.socket", "whole path"),
     broken(MINIMAL, "[admin]\nsocket = \"/run/keyhush/\"\n", 2, "admin.socket", "of a file"),
     broken(MINIMAL, "[admin]\nport = 80\n", 2, "admin.port", "remove it"),
+    // what is served
+    broken(MINIMAL, AGENTS_WITHOUT_ADDRESS, 1, "agents.listen", "0.0.0.0:443"),
+    broken(
+        MINIMAL,
+        "[agents]\nlisten = \"0.0.0.0:443\"\nkey = \"/k\"\n",
+        1,
+        "agents.certificate",
+        "add: cert",
+    ),
+    broken(MINIMAL, "[agents]\nlisten = \"0.0.0.0:443\"\nkye = \"/k\"\n", 3, "agents.kye", "write `key`"),
+    broken(MINIMAL, "[management]\nlisten = 9464\n", 2, "management.listen", "double quotes: \"9464\""),
+    broken(MINIMAL, "[management]\nlisten = \":9464\"\n", 2, "management.listen", "\"0.0.0.0:9464\""),
+    broken(MINIMAL, "[management]\nlisten = \"10.0.0.1\"\n", 2, "management.listen", "\"10.0.0.1:9464\""),
+    broken(MINIMAL, "[management]\nlisten = \"::1\"\n", 2, "management.listen", "\"[::1]:9464\""),
+    broken(MINIMAL, "[management]\nlisten = \"localhost:80\"\n", 2, "management.listen", "in figures"),
+    broken(MINIMAL, "[management]\nlisten = \"10.0.0.1:0\"\n", 2, "management.listen", "a port"),
+    broken(MINIMAL, "[management]\n", 1, "management.listen", "add: listen"),
+    broken(AGENTS, "[management]\nlisten = \"0.0.0.0:443\"\n", 2, "management.listen", "another port"),
+    broken(MINIMAL, "[agents]\nlisten = \"0.0.0.0:443\"\nkey = \"k.pem\"\n", 3, "agents.key", "whole path"),
+    broken(MINIMAL, "[agents]\nkey = \"-----BEGIN PRIVATE KEY-----\"\n", 2, "agents.key", "into a file"),
 ];
 
 #[test]

@@ -22,7 +22,25 @@ fn a_wire_with_two_ports_is_enough() {
     assert_eq!(settings.secure_mode.mask_key, MaskKey::Pound);
     assert_eq!(settings.secure_mode.hold, Duration::from_millis(5));
     assert_eq!(settings.admin.socket, Path::new("/run/keyhush/admin.sock"));
+    assert!(settings.agents.is_none() && settings.management.is_none());
     assert!(u64::from(settings.pool.mbufs) > settings.pool_need().total());
+}
+
+/// What the annotated file shows behind a `#` is right as well.
+#[test]
+fn what_may_be_served_is_shown_as_it_is_written() {
+    let text = std::fs::read_to_string(ANNOTATED).expect("it is in the repository");
+    let (_, served) = text.split_once("#[agents]").expect("the table is shown");
+    let shown: Vec<&str> = served
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+        .collect();
+    let settings = settings(&format!("{MINIMAL}[agents]{}\n", shown.join("\n")));
+    let agents = settings.agents.expect("it is written");
+    assert_eq!(agents.listen.to_string(), "0.0.0.0:443");
+    assert_eq!(agents.certificate, Path::new("/etc/keyhush/certificate.pem"));
+    assert_eq!(agents.key, Path::new("/etc/keyhush/key.pem"));
+    assert_eq!(settings.management.expect("it is written").listen.to_string(), "127.0.0.1:9464");
 }
 
 #[test]
