@@ -16,6 +16,8 @@ use rustls::Connection as Tls;
 
 /// Bytes taken from a plain socket at a time.
 const READ_MAX: usize = 4096;
+/// Pieces taken from a socket into TLS in one go. Records may be empty: who sends such on and on is not to keep the loop.
+const TAKES: u32 = 32;
 /// Bytes handed to TLS at a time: one record.
 const RECORD: usize = 16 * 1024;
 
@@ -44,6 +46,8 @@ struct Inner {
     /// Why it did not come about: the system says so once only.
     refused: Option<ErrorKind>,
     closing: bool,
+    /// Pieces taken since hyper last asked.
+    takes: u32,
     /// Whether an end without TLS's own word for it is one all the same. HTTP says itself where a request ends; an
     /// answer of somebody else's that was cut off must not pass for a whole one.
     lenient: bool,
@@ -58,6 +62,7 @@ impl Stream {
             connected: true,
             refused: None,
             closing: false,
+            takes: 0,
             lenient: true,
         })
     }
@@ -70,6 +75,7 @@ impl Stream {
             connected: false,
             refused: None,
             closing: false,
+            takes: 0,
             lenient: false,
         })
     }
@@ -211,6 +217,10 @@ impl Inner {
 
     /// Takes one piece from the socket into TLS; false at the end.
     fn take(&mut self) -> io::Result<bool> {
+        if self.takes == TAKES {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.takes += 1;
         let Some(tls) = &mut self.tls else { return Ok(false) };
         let count = loop {
             match tls.read_tls(&mut self.tcp) {
@@ -324,10 +334,10 @@ impl Inner {
 impl hyper::rt::Read for Stream {
     fn poll_read(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.inner.borrow_mut().read(&mut cursor) {
+        match self.in_turn(context, |inner| inner.read(&mut cursor)) {
             Ok(count) => {
                 self.seen.received.set(self.seen.received.get() + count as u64);
                 self.seen.ended.set(self.seen.ended.get() || count == 0);
@@ -342,8 +352,8 @@ impl hyper::rt::Read for Stream {
 }
 
 impl hyper::rt::Write for Stream {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.inner.borrow_mut().write(bytes) {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.in_turn(context, |inner| inner.write(bytes)) {
             Ok(count) => {
                 self.seen.sent.set(self.seen.sent.get() + count as u64);
                 self.seen.blocked.set(false);
@@ -374,6 +384,21 @@ impl hyper::rt::Write for Stream {
 }
 
 impl Stream {
+    /// Lets `work` take so much and no more; where there may be more, another turn is asked for.
+    fn in_turn<T>(
+        &self,
+        context: &mut Context<'_>,
+        work: impl FnOnce(&mut Inner) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut inner = self.inner.borrow_mut();
+        inner.takes = 0;
+        let done = work(&mut inner);
+        if inner.takes == TAKES {
+            context.waker().wake_by_ref();
+        }
+        done
+    }
+
     fn note(&self, error: &io::Error) {
         if error.get_ref().is_some_and(|inner| inner.is::<TlsBroken>()) {
             self.seen.tls_failed.set(true);
