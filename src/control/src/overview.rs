@@ -2,11 +2,12 @@
 //! the management address as metrics in Prometheus' text format, and to the console.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use handover::{Counter, Counters};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::Gauge;
 
@@ -14,11 +15,13 @@ use crate::Gauge;
 pub(crate) struct Overview {
     counters: Vec<Counters>,
     gauges: Vec<Gauge>,
+    /// Connections of clients by HTTP.
+    open: AtomicUsize,
 }
 
 impl Overview {
     pub(crate) fn new(counters: Vec<Counters>, gauges: Vec<Gauge>) -> Self {
-        Overview { counters, gauges }
+        Overview { counters, gauges, open: AtomicUsize::new(0) }
     }
 
     /// A counter, summed over the threads.
@@ -29,6 +32,11 @@ impl Overview {
     /// Each ring: its name, how many values wait in it, how many it can hold.
     pub(crate) fn rings(&self) -> impl Iterator<Item = (&str, usize, usize)> {
         self.gauges.iter().map(|gauge| (gauge.name.as_str(), (gauge.depth)(), gauge.capacity))
+    }
+
+    /// So many clients are connected.
+    pub(crate) fn connected(&self, clients: usize) {
+        self.open.store(clients, Ordering::Relaxed);
     }
 
     /// Why calls should rather go through another box: nothing where this one is well.
@@ -58,6 +66,10 @@ impl Metrics {
         registry.register(Box::new(Collected {
             overview,
             counters: counters.collect::<prometheus::Result<_>>()?,
+            open: IntGauge::new(
+                "keyhush_web_open_connections",
+                "Connections to the pages and to the management address that are open.",
+            )?,
             depth: gauge("keyhush_ring_depth", "Values that wait in a ring between threads.")?,
             capacity: gauge("keyhush_ring_capacity", "Values that a ring between threads can hold.")?,
         }))?;
@@ -76,6 +88,7 @@ impl Metrics {
 struct Collected {
     overview: Arc<Overview>,
     counters: Vec<(Counter, IntCounter)>,
+    open: IntGauge,
     depth: IntGaugeVec,
     capacity: IntGaugeVec,
 }
@@ -83,7 +96,8 @@ struct Collected {
 impl Collector for Collected {
     fn desc(&self) -> Vec<&Desc> {
         let counters = self.counters.iter().flat_map(|(_, metric)| metric.desc());
-        counters.chain(self.depth.desc()).chain(self.capacity.desc()).collect()
+        let gauges = [self.open.desc(), self.depth.desc(), self.capacity.desc()];
+        counters.chain(gauges.into_iter().flatten()).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -96,8 +110,10 @@ impl Collector for Collected {
             self.depth.with_label_values(&label).set(i64::try_from(depth).unwrap_or(i64::MAX));
             self.capacity.with_label_values(&label).set(i64::try_from(capacity).unwrap_or(i64::MAX));
         }
+        self.open.set(i64::try_from(self.overview.open.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
         let counters = self.counters.iter().flat_map(|(_, metric)| metric.collect());
-        counters.chain(self.depth.collect()).chain(self.capacity.collect()).collect()
+        let gauges = [self.open.collect(), self.depth.collect(), self.capacity.collect()];
+        counters.chain(gauges.into_iter().flatten()).collect()
     }
 }
 

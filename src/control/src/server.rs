@@ -210,6 +210,7 @@ impl<'g> Server<'g> {
             registry: poll.registry(),
             numbers: next_connection,
         });
+        self.ground.overview.connected(self.web.connections());
         for (token, result) in self.site.take_reloaded() {
             let Some(number) = self.asked.remove(&token) else { continue };
             let reply = match result {

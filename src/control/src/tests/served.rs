@@ -47,6 +47,7 @@ fn metrics_are_the_sums_over_all_threads_the_control_core_included() {
     assert!(text.to_lowercase().contains("content-type: text/plain; version=0.0.4"), "{text}");
     assert!(text.contains("\nkeyhush_masked_event_total 42\n"), "{text}");
     assert!(text.contains("\nkeyhush_web_connections_total 1\n"), "{text}");
+    assert!(text.contains("\nkeyhush_web_open_connections "), "{text}");
     assert!(text.contains("\nkeyhush_ring_capacity{ring=\"presses\"} 256\n"), "{text}");
     assert!(!text.to_lowercase().contains("strict-transport-security"), "plain HTTP: {text}");
 }

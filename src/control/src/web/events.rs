@@ -136,6 +136,14 @@ impl Channel {
         }
     }
 
+    /// Events that wait for the subscriber that has most to read.
+    #[cfg(test)]
+    pub(crate) fn backlog(&self) -> usize {
+        let inner = self.0.borrow();
+        let queues = inner.subscribers.iter().filter_map(Weak::upgrade);
+        queues.map(|queue| queue.borrow().events.len()).max().unwrap_or(0)
+    }
+
     /// How many subscribe.
     pub fn subscribers(&self) -> usize {
         self.0.borrow().subscribers.iter().filter(|queue| queue.strong_count() > 0).count()

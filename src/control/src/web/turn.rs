@@ -518,7 +518,6 @@ impl<S: State> Web<S> {
     }
 
     /// Connections of clients.
-    #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         self.talks.len()
     }
