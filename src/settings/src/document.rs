@@ -95,7 +95,8 @@ impl<'t> Document<'t> {
         self.problems
     }
 
-    fn position(&self, at: usize) -> (usize, usize) {
+    /// Line and column of a place in the text, both from 1.
+    pub(crate) fn position(&self, at: usize) -> (usize, usize) {
         let at = at.min(self.text.len());
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

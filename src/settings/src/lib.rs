@@ -6,6 +6,7 @@
 //! | [`brands`] | the table of card brands, a file of its own |
 //! | [`device`] | the name of a port: a PCI address, or a virtual device with its arguments |
 //! | [`problem`] | what is wrong with a file: line, key, what was expected, the remedy |
+//! | [`tenants`] | the client companies: one file each, in a directory beside the box's file |
 //! | `document` | TOML with line numbers; typed reading of one table |
 //! | `parse` | table by table; then what no table can know alone |
 //! | `eal` | the arguments of DPDK's environment layer |
@@ -18,6 +19,7 @@ pub mod brands;
 pub mod device;
 pub mod model;
 pub mod problem;
+pub mod tenants;
 
 mod document;
 mod eal;
@@ -28,10 +30,11 @@ pub use brands::BrandSettings;
 pub use device::Device;
 pub use model::{
     Admin, Agents, Calls, EalSettings, Idle, LcoreSettings, Management, MaskKey, Pool, Reference,
-    Replacement, SecureMode, Settings, Sip, Unmaskable, WhileKeying, Wire,
+    Replacement, SecureMode, Settings, Sip, Store, Unmaskable, WhileKeying, Wire,
 };
 pub use pool::PoolNeed;
 pub use problem::{LoadError, Problem, Problems};
+pub use tenants::{Tenant, Tenants};
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,10 @@ pub struct Settings {
     pub agents: Option<Agents>,
     /// `[management]`, where it is written.
     pub management: Option<Management>,
+    /// `[tenants]`: the directory with a file for each tenant. `None`: there are no tenants.
+    pub tenants: Option<PathBuf>,
+    /// `[store]`
+    pub store: Store,
 }
 
 /// `[eal]`: what DPDK's environment layer is started with, besides what wires and lcores say.
@@ -247,4 +251,17 @@ pub struct Agents {
 pub struct Management {
     /// The address that is listened on.
     pub listen: SocketAddr,
+}
+
+/// `[store]`: what is kept on the disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Store {
+    /// The directory of the database with agents and payments' results, for its owner alone.
+    pub directory: PathBuf,
+}
+
+impl Store {
+    /// Where the store is unless the file says otherwise.
+    pub const DIRECTORY: &'static str = "/var/lib/keyhush";
 }

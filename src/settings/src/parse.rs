@@ -11,6 +11,7 @@ use crate::problem::{LoadError, Problem, Problems};
 use crate::{eal, pool};
 
 mod lcores;
+mod places;
 mod served;
 mod tables;
 mod wires;
@@ -29,6 +30,8 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("[admin]", &["socket"]),
     ("[agents]", &["listen", "certificate", "key"]),
     ("[management]", &["listen"]),
+    ("[tenants]", &["directory"]),
+    ("[store]", &["directory"]),
 ];
 
 /// A settings file is small; a larger one is another file.
@@ -44,31 +47,8 @@ impl Settings {
     /// # Errors
     /// That it cannot be read, or everything that is wrong with it.
     pub fn load(file: &Path) -> Result<Settings, LoadError> {
-        let unreadable = |error| LoadError::Unreadable { file: file.to_owned(), error };
-        let mut bytes = Vec::new();
-        let opened = fs::File::open(file).map_err(unreadable)?;
-        opened.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > FILE_MAX {
-            return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB")));
-        }
-        match String::from_utf8(bytes) {
-            Ok(text) => Settings::parse(file, &text).map_err(LoadError::Wrong),
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let before = &error.as_bytes()[..valid];
-                let line_start =
-                    before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-                let problem = Problem {
-                    line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
-                    column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
-                    key: "the file".to_owned(),
-                    found: "a byte that is not UTF-8".to_owned(),
-                    expected: "a text file in UTF-8".to_owned(),
-                    remedy: "save it as UTF-8, or remove the character".to_owned(),
-                };
-                Err(LoadError::Wrong(Problems { file: file.to_owned(), list: vec![problem] }))
-            }
-        }
+        let text = read_text(file)?;
+        Settings::parse(file, &text).map_err(LoadError::Wrong)
     }
 
     /// Reads the text of a settings file; `file` is its name in messages.
@@ -77,12 +57,38 @@ impl Settings {
     /// Everything that is wrong with it.
     pub fn parse(file: &Path, text: &str) -> Result<Settings, Problems> {
         let (mut document, table) = Document::read(text);
-        let settings = read(&mut document, &Section::root(&table));
+        let beside = file.parent().unwrap_or(Path::new(""));
+        let settings = read(&mut document, &Section::root(&table), beside);
         match (settings, document.is_clean()) {
             (Some(settings), true) => Ok(settings),
             _ => Err(Problems { file: file.to_owned(), list: document.into_problems() }),
         }
     }
+}
+
+/// The text of a settings file.
+pub(crate) fn read_text(file: &Path) -> Result<String, LoadError> {
+    let unreadable = |error| LoadError::Unreadable { file: file.to_owned(), error };
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(file).map_err(unreadable)?;
+    opened.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(unreadable(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = &error.as_bytes()[..valid];
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let problem = Problem {
+            line: before.iter().filter(|&&byte| byte == b'\n').count() + 1,
+            column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
+            key: "the file".to_owned(),
+            found: "a byte that is not UTF-8".to_owned(),
+            expected: "a text file in UTF-8".to_owned(),
+            remedy: "save it as UTF-8, or remove the character".to_owned(),
+        };
+        LoadError::Wrong(Problems { file: file.to_owned(), list: vec![problem] })
+    })
 }
 
 fn keys_of(table: &str) -> &'static [&'static str] {
@@ -98,7 +104,7 @@ fn elsewhere(key: &str, here: &str) -> Option<String> {
     tables.next().map(|(name, _)| (*name).to_owned())
 }
 
-fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings> {
+fn read(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> Option<Settings> {
     let names: Vec<&str> = TABLES.iter().map(|(name, _)| name.trim_matches(['[', ']'])).collect();
     root.only(document, &names, |key| elsewhere(key, ""));
 
@@ -122,6 +128,8 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings>
     let admin = tables::read_admin(document, root);
     let agents = served::read_agents(document, root);
     let management = served::read_management(document, root, agents.as_ref());
+    let tenants = places::read_tenants(document, root, beside);
+    let store = places::read_store(document, root, beside);
     let lcores = lcores::read_lcores(document, root, &wires);
     let (pool, pool_place) = tables::read_pool(document, root);
     check_waits(document, root, idle, secure_mode);
@@ -149,6 +157,8 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>) -> Option<Settings>
         admin,
         agents,
         management,
+        tenants,
+        store,
     };
     settings.pool.data_room = data_room(&settings.wires);
     pool::settle(document, &mut settings, pool_place);

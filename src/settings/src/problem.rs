@@ -57,6 +57,15 @@ pub enum LoadError {
     },
     /// It was read, and something is wrong with it.
     Wrong(Problems),
+    /// The directory of the tenants cannot be read.
+    NoTenants {
+        /// The directory, as it was named.
+        directory: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Several of the tenants' files have something wrong with them, each as if it were alone; never empty.
+    Several(Vec<LoadError>),
 }
 
 impl fmt::Display for LoadError {
@@ -75,6 +84,25 @@ impl fmt::Display for LoadError {
                 write!(f, "\n    remedy:   {remedy}")
             }
             LoadError::Wrong(problems) => problems.fmt(f),
+            LoadError::NoTenants { directory, error } => {
+                write!(f, "{}: the tenants cannot be read: {error}", directory.display())?;
+                let remedy = match error.kind() {
+                    io::ErrorKind::NotFound => "make this directory, or name another as tenants.directory",
+                    io::ErrorKind::PermissionDenied => "let this user read it",
+                    io::ErrorKind::FileTooLarge => "give some of them to another box",
+                    _ => "name a directory of TOML files as tenants.directory",
+                };
+                write!(f, "\n    remedy:   {remedy}")
+            }
+            LoadError::Several(errors) => {
+                for (place, error) in errors.iter().enumerate() {
+                    if place > 0 {
+                        writeln!(f)?;
+                    }
+                    error.fmt(f)?;
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod devices;
+mod tenants;
 mod whole;
 
 use std::path::Path;

@@ -9,13 +9,14 @@ use crate::exit::Failure;
 #[cfg(feature = "dpdk")]
 pub(crate) fn run(given: &RunArgs) -> Result<(), Failure> {
     let settings = Settings::load(&given.config)?;
+    settings.load_tenants()?;
     crate::run::run(&settings).map_err(Failure::new)
 }
 
 /// Says that this program was built without the data path.
 #[cfg(not(feature = "dpdk"))]
 pub(crate) fn run(given: &RunArgs) -> Result<(), Failure> {
-    Settings::load(&given.config)?;
+    Settings::load(&given.config)?.load_tenants()?;
     Err(Failure::new(
         "this keyhush was built without DPDK and can only `check`, `replay` and `detect`; build it with the feature `dpdk`",
     ))

@@ -8,7 +8,10 @@ const ANNOTATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/keyhu
 fn the_annotated_settings_are_right() {
     let said = keyhush(["check", "--config", ANNOTATED]);
     assert_eq!(said.code, 0, "{said:?}");
-    assert!(said.out.contains("nothing is wrong") && said.out.contains("1 wire, 1 lcore\n"), "{said:?}");
+    assert!(
+        said.out.contains("nothing is wrong") && said.out.contains("1 wire, 1 lcore, 0 tenants\n"),
+        "{said:?}"
+    );
     let said = keyhush(["check", "--json", "--config", ANNOTATED]);
     let answer: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(answer["right"], true);
@@ -30,6 +33,38 @@ fn wrong_settings_are_answered_with_line_key_and_remedy() {
     let answer: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(answer["problems"][1]["key"], "wire[1].mut");
     assert_eq!(answer["problems"][1]["line"], 4);
+}
+
+const PORTS: &str = "[[wire]]\ncarrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n";
+const TENANT: &str =
+    "numbers = [\"+442079460123\"]\n[psp]\nkind = \"sandbox\"\nendpoint = \"https://localhost:9443\"\n";
+
+#[test]
+fn tenants_are_checked_with_the_settings() {
+    let directory = Directory::new();
+    std::fs::create_dir(directory.path("tenants")).expect("a directory");
+    let file = directory.file("box.toml", format!("{PORTS}[tenants]\ndirectory = \"tenants\"\n"));
+    directory.file("tenants/one.toml", TENANT);
+    let said = keyhush(["check", "--config", text(&file)]);
+    assert!(said.code == 0 && said.out.contains("1 lcore, 1 tenant\n"), "{said:?}");
+    directory.file("tenants/two.toml", TENANT);
+    directory.file("tenants/three.toml", "numbers = [\"0207\"]\n");
+    let said = keyhush(["check", "--config", text(&file)]);
+    assert_eq!(said.code, 3, "{said:?}");
+    assert!(
+        said.err.contains("tenants/two.toml:1:12: numbers: \"+442079460123\", which one.toml has"),
+        "{said:?}"
+    );
+    assert!(said.err.contains("tenants/three.toml:1:12: numbers: \"0207\""), "{said:?}");
+    let said = keyhush(["check", "--json", "--config", text(&file)]);
+    let answer: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!((said.code, answer["problems"].as_array().map(Vec::len)), (3, Some(3)), "{said:?}");
+    assert!(
+        answer["problems"][0]["file"].as_str().is_some_and(|file| file.ends_with("three.toml")),
+        "{said:?}"
+    );
+    let said = keyhush(["run", "--config", text(&file)]);
+    assert_eq!(said.code, 3, "{said:?}");
 }
 
 #[test]

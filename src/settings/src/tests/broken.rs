@@ -36,7 +36,7 @@ const FILES: &[Broken] = &[
     broken("", "", 1, "wire", "[[wire]]"),
     broken("", "# nothing\n", 1, "wire", "[[wire]]"),
     broken(MINIMAL, "[idel]\nmode = \"poll\"\n", 1, "idel", "write `idle`"),
-    broken(MINIMAL, "[tenants]\n", 1, "tenants", "remove it"),
+    broken(MINIMAL, "[weather]\n", 1, "weather", "remove it"),
     broken("", "mask_key = \"0\"\n[[wire]]\ncarrier = \"3:0\"", 1, "mask_key", "move it into [secure_mode]"),
     broken("wire = 7\n", "", 0, "wire", "[[wire]] with two brackets"),
     broken("", "[wire]\ncarrier = \"0000:03:00.0\"\n", 1, "wire", "[[wire]] with two brackets"),
@@ -178,6 +178,9 @@ const FILES: &[Broken] = &[
     broken(MINIMAL, "[pool]\ncache = 1024\n", 2, "pool.cache", "write 512 or less"),
     broken(MINIMAL, "[admin]\nsocket = \"admin.sock\"\n", 2, "admin.socket", "whole path"),
     broken(MINIMAL, "[admin]\nsocket = \"/run/keyhush/\"\n", 2, "admin.socket", "of a file"),
+    broken(MINIMAL, "[tenants]\ndirectory = \"\"\n", 2, "tenants.directory", "name a directory"),
+    broken(MINIMAL, "[store]\ndirectory = 7\n", 2, "store.directory", "double quotes"),
+    broken(MINIMAL, "[store]\npath = \"x\"\n", 2, "store.path", "remove it"),
     broken(MINIMAL, "[admin]\nport = 80\n", 2, "admin.port", "remove it"),
     // what is served
     broken(MINIMAL, AGENTS_WITHOUT_ADDRESS, 1, "agents.listen", "0.0.0.0:443"),
