@@ -12,6 +12,7 @@
 //! | `site` | what is served where |
 //! | `overview` | counters and rings of all threads, as metrics; whether the box can take calls |
 //! | `server` | the loop |
+//! | [`store`] | agents, their sessions and the results of payments on the disk |
 //!
 //! Nothing here touches a call: a panic is caught and the loop started again (DESIGN section 4, invariant 3).
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ use secret::Pad;
 
 pub mod client;
 pub mod protocol;
+pub mod store;
 pub mod web;
 
 mod connection;
