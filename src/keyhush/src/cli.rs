@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use handover::MaskKey;
 use replay::Cidr;
 
+mod user;
+
+pub(crate) use user::{UserAction, UserArgs};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -36,6 +40,8 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Have the agents' certificate and its key read again.
     Reload(ReloadArgs),
+    /// Add agents who take payments, bar them, and give them passwords.
+    User(UserArgs),
     /// Make an lcore misbehave.
     #[cfg(feature = "test-hooks")]
     Hook(HookArgs),

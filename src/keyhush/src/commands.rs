@@ -5,3 +5,4 @@ pub(crate) mod console;
 pub(crate) mod detect;
 pub(crate) mod replay;
 pub(crate) mod run;
+pub(crate) mod user;

@@ -5,6 +5,7 @@
 //! | `cli.rs` | the command line |
 //! | `exit.rs` | how the program ends |
 //! | `core_image.rs` | that there is none |
+//! | `secret_input.rs` | a password from the terminal or standard input |
 //! | `commands/` | one file a command |
 //! | `run/` | the live data path; only with the feature `dpdk` |
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod core_image;
 mod exit;
 #[cfg(feature = "dpdk")]
 mod run;
+mod secret_input;
 
 use cli::{Cli, Command};
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Secure(given) => commands::console::secure(&given),
         Command::Stats(given) => commands::console::stats(&given),
         Command::Reload(given) => commands::console::reload(&given),
+        Command::User(given) => commands::user::run(&given),
         #[cfg(feature = "test-hooks")]
         Command::Hook(given) => commands::console::hook(&given),
         Command::Replay(given) => commands::replay::run(&given),

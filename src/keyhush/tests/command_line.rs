@@ -9,6 +9,7 @@ mod command_line {
     mod console;
     mod detect;
     mod replay;
+    mod user;
 }
 
 static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
