@@ -14,9 +14,14 @@ use super::{FILE, StoreError};
 pub(super) fn prepare(directory: &Path) -> Result<PathBuf, StoreError> {
     let system = |path: &Path| {
         let path = path.to_owned();
-        move |error: io::Error| StoreError::System { path, error }
+        move |error: io::Error| match error.kind() {
+            ErrorKind::StorageFull => StoreError::Full(path),
+            _ => StoreError::System { path, error },
+        }
     };
     DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(system(directory))?;
+    // The way to it may have links in it; SQLite is told to follow none, since the file itself must not be one.
+    let directory = &fs::canonicalize(directory).map_err(system(directory))?;
     let owner = fs::metadata(directory).map_err(system(directory))?;
     closed(directory, owner.mode())?;
 

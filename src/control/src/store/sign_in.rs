@@ -90,7 +90,9 @@ impl Store {
                 )
                 .optional()?;
             let Some(Row { agent, failures, locked_until }) = row else {
-                count(transaction, now)?;
+                let sql = "UPDATE unknown_sign_ins SET failures = failures + 1, last_refusal = ?1";
+                transaction.execute(sql, [now])?;
+                count(transaction)?;
                 return Ok(SignIn::Refused(Refusal::UnknownName));
             };
             let refusal = match locked_until {
@@ -108,18 +110,18 @@ impl Store {
                 Refusal::Locked { until } => Some(until),
                 _ => wait_after(failures).map(|wait| now.after(wait)),
             };
-            let sql = "UPDATE agents SET failures = ?2, locked_until = ?3 WHERE id = ?1";
+            let sql = "UPDATE agents SET failures = ?2, locked_until = ?3, refusals = refusals + 1 WHERE id = ?1";
             transaction.execute(sql, (agent.id, failures, until))?;
-            count(transaction, now)?;
+            count(transaction)?;
             Ok(SignIn::Refused(refusal))
         })
     }
 }
 
-/// Counts a refusal. SQLite spares itself a write that changes nothing, as when a locked agent stays locked: this one always changes
-/// something, so that no answer comes sooner than another.
-fn count(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<usize> {
-    transaction.execute("UPDATE refused_sign_ins SET times = times + 1, last = ?1", [now])
+/// Counts a refusal. SQLite spares itself a write that changes nothing, as when a locked agent stays locked: counters always change, so
+/// that no answer comes sooner than another.
+fn count(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
+    transaction.execute("UPDATE refused_sign_ins SET times = times + 1", ())
 }
 
 fn welcome(transaction: &Transaction<'_>, agent: Agent, now: Timestamp) -> rusqlite::Result<Agent> {

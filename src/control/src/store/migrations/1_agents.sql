@@ -9,14 +9,21 @@ CREATE TABLE agents (
     disabled     INTEGER,                   -- since when; NULL: may sign in
     failures     INTEGER NOT NULL DEFAULT 0,-- wrong passwords since the last right one
     locked_until INTEGER,
-    last_sign_in INTEGER
+    last_sign_in INTEGER,
+    refusals     INTEGER NOT NULL DEFAULT 0 -- ever
 ) STRICT;
 
--- Every refusal is counted here, so that it costs the disk the same whether or not the name is an agent's. Which names were wrong is not
--- kept: people type all sorts of things there.
+-- Every refusal is counted. Which names were wrong is not kept: people type all sorts of things there.
 CREATE TABLE refused_sign_ins (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
-    times INTEGER NOT NULL,
-    last  INTEGER
+    times INTEGER NOT NULL
 ) STRICT;
 INSERT INTO refused_sign_ins (id, times) VALUES (1, 0);
+
+-- Written where there is no agent to write of, so that a wrong name costs the disk as much as a wrong password.
+CREATE TABLE unknown_sign_ins (
+    id           INTEGER PRIMARY KEY CHECK (id = 1),
+    failures     INTEGER NOT NULL,
+    last_refusal INTEGER
+) STRICT;
+INSERT INTO unknown_sign_ins (id, failures) VALUES (1, 0);

@@ -35,6 +35,16 @@ fn only_the_owner_may_read_the_store() {
 }
 
 #[test]
+fn a_directory_may_be_reached_by_a_link() {
+    let directory = Directory::new();
+    let (store, _) = with_anna(&directory);
+    drop(store);
+    let link = directory.0.join("link");
+    std::os::unix::fs::symlink(&directory.0, &link).expect("linked");
+    assert_eq!(Store::open(&link).expect("it opens").agents(None).expect("listed").len(), 1);
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_keeps_nothing_half() {
     let directory = Directory::new();
     let (mut store, anna) = with_anna(&directory);

@@ -79,5 +79,5 @@ fn many_may_open_a_new_store_at_once() {
             scope.spawn(|| drop(directory.store()));
         }
     });
-    assert_eq!(schema(&directory.store().connection).len(), 8);
+    assert_eq!(schema(&directory.store().connection).len(), 9);
 }
