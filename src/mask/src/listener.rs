@@ -75,7 +75,7 @@ impl Listener {
 }
 
 /// What was heard of a key at the end of a packet that came `now`, whose last sample is that before `end`.
-fn captured(heard: Heard, now: Instant, end: u64) -> Option<Captured> {
+pub(crate) fn captured(heard: Heard, now: Instant, end: u64) -> Option<Captured> {
     let Heard::Onset { digit, at, levels } = heard else { return None };
     let onset = now - Duration::from_micros(end.saturating_sub(at) * 125);
     Some(Captured { digit, transport: Transport::Tone, onset, level: Some(both(levels)) })
@@ -182,7 +182,7 @@ impl Together {
 }
 
 /// The level of two frequencies together, in dBm0.
-pub(crate) fn both(levels: [f32; 2]) -> i8 {
+fn both(levels: [f32; 2]) -> i8 {
     let power: f32 = levels.iter().map(|level| 10f32.powf(level / 10.0)).sum();
     (10.0 * power.log10()) as i8
 }

@@ -95,13 +95,17 @@ impl Outcome {
         }
     }
 
-    fn leave(self, payload: &[u8]) -> Admission<'_> {
-        Admission::Leave(match self {
+    fn masked(self, payload: &[u8]) -> Masked<'_> {
+        match self {
             Outcome::Unchanged => Masked::Unchanged(Released::by_masker(payload)),
             Outcome::Changed(kind) => Masked::Changed(Released::by_masker(payload), kind),
             Outcome::NotRtp => Masked::NotRtp,
             Outcome::Drop(reason) => Masked::Drop(reason),
-        })
+        }
+    }
+
+    fn leave(self, payload: &[u8]) -> Admission<'_> {
+        Admission::Leave(self.masked(payload))
     }
 }
 
@@ -153,7 +157,6 @@ impl Held {
     }
 }
 
-/// A stream that has left SecureMode, as long as a hold is left of it.
 /// A packet of audio that was heard.
 #[derive(Clone, Copy, Debug)]
 struct Last {
@@ -175,6 +178,7 @@ struct Run {
     after_tone: bool,
 }
 
+/// A stream that has left SecureMode, as long as a hold is left of it.
 #[derive(Clone, Copy, Debug)]
 struct Departure {
     since: Instant,

@@ -310,7 +310,13 @@ impl Session {
     /// Opens the number's field, SecureMode first.
     fn key_from_start(&mut self, now: Instant) {
         self.source = None;
-        match Capture::open(&self.vault, self.settings.beside) {
+        let capture = Capture::open(&self.vault, self.settings.beside);
+        self.key(now, capture);
+    }
+
+    /// Lets fields be keyed, SecureMode first; without room for their digits the session stops.
+    fn key(&mut self, now: Instant, capture: Option<Capture>) {
+        match capture {
             Some(capture) => {
                 self.stage = Stage::Keying(Keying { capture });
                 self.enter(now);

@@ -392,8 +392,7 @@ impl<B: Buffer> Lcore<B> {
         let masked = mask::mask_stateless(&flow, udp.payload_mut(frame.bytes_mut()));
         let left = tell_leaving(&masked, &flow, out);
         if left.is_changed {
-            let after = checksum::sum(udp.payload(frame.bytes()));
-            udp.update_checksum(frame.bytes_mut(), before, after);
+            mend_checksum(udp, frame, before);
         }
         self.counters.count(left.reason);
         left.verdict
@@ -434,8 +433,7 @@ impl<B: Buffer> Lcore<B> {
             }
         };
         if is_changed {
-            let after = checksum::sum(udp.payload(frame.bytes()));
-            udp.update_checksum(frame.bytes_mut(), before, after);
+            mend_checksum(udp, frame, before);
         }
         if stream.masker.is_unmaskable() && !stream.is_told_unmaskable {
             stream.is_told_unmaskable = out.report(Report::Unmaskable(flow.call)).is_ok();
@@ -476,8 +474,7 @@ impl<B: Buffer> Lcore<B> {
             let masked = masker.release(now, &leaving, udp.payload_mut(frame.bytes_mut()));
             let left = tell_leaving(&masked, flow, out);
             if left.is_changed {
-                let after = checksum::sum(udp.payload(frame.bytes()));
-                udp.update_checksum(frame.bytes_mut(), before, after);
+                mend_checksum(&udp, &mut frame, before);
             }
             counters.count(left.reason);
             if matches!(left.verdict, Verdict::Forward) {
@@ -511,6 +508,12 @@ impl<B: Buffer> Lcore<B> {
 /// Whether a flow's packets, or those of its other direction, are masked.
 fn is_secured(flow: &Flow) -> bool {
     flow.mode.is_secured() || flow.reverse.is_secured()
+}
+
+/// Brings the UDP checksum up to date after a payload was changed whose sum was `before`.
+fn mend_checksum<B: Buffer>(udp: &Udp, frame: &mut B, before: u32) {
+    let after = checksum::sum(udp.payload(frame.bytes()));
+    udp.update_checksum(frame.bytes_mut(), before, after);
 }
 
 /// Whether the keys of a flow that passes are heard: those of the customer's side, for a call reference, and in SecureMode so

@@ -302,7 +302,8 @@ mod tests {
         let sent = [0, 1, 2, 3].map(|number| packet(number, 0x80));
         // Out of order, and the second is lost.
         let arrived = [packet(2, 0x80), packet(0, 0x80), packet(3, 0x00)];
-        let recording = Recording::of(Ipv4Addr::LOCALHOST, &sent, &arrived, 1.5..2.5).unwrap();
+        let recording = Recording::of(Ipv4Addr::LOCALHOST, &sent, &arrived, 1.5..2.5)
+            .expect("both captures hold the call");
         let [loud, low] = [0x80, 0x00].map(|code: usize| lanes::g711::ULAW[code]);
         assert_eq!(recording.before, [loud; 8]);
         assert_eq!(recording.after, [loud, loud, 0, 0, loud, loud, low, low]);

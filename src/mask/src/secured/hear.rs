@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 
-use handover::{Instant, Transport};
+use handover::Instant;
 
 use super::codec::Codec;
 use super::{Captured, Frames, Held, Kind, Last, PATIENCE, Run, SecuredStream, TAIL};
-use crate::listener::both;
+use crate::listener::captured;
 use crate::synthesis::TONE_LEVEL;
 use crate::tones::{Heard, Suspects, Vigilance};
 
@@ -111,15 +111,10 @@ impl SecuredStream {
         let is_secured = departure.is_none();
         let captures = is_secured;
         let mut heard = |heard: Heard| {
-            let Heard::Onset { digit, at, levels } = heard else { return };
-            if !captures {
-                return;
+            if let Some(key) = captured(heard, next.arrived, end).filter(|_| captures) {
+                is_pressed = true;
+                capture(key);
             }
-            is_pressed = true;
-            let ago = Duration::from_micros(end.saturating_sub(at) * 125);
-            let level = Some(both(levels));
-            let onset = next.arrived - ago;
-            capture(Captured { digit, transport: Transport::Tone, onset, level });
         };
         let mut suspected = |suspects: Suspects| {
             for (from, to) in suspects.stretches() {

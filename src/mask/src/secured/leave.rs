@@ -5,7 +5,7 @@ use tap::Released;
 
 use super::cells::Fill;
 use super::codec::Codec;
-use super::{Captured, Frames, Held, Kind, LOOK_AHEAD, Outcome, SecuredStream, TAIL};
+use super::{Captured, Frames, Held, Kind, LOOK_AHEAD, SecuredStream, TAIL};
 use crate::carries::wipe_beside;
 use crate::synthesis::Tone;
 use crate::{ChangeKind, Masked, silence};
@@ -64,13 +64,7 @@ impl SecuredStream {
         let held = &leaving.held;
         let codec = match held.kind {
             Kind::Audio(codec) => codec,
-            Kind::Other(Outcome::Changed(kind)) => {
-                return Masked::Changed(Released::by_masker(payload), kind);
-            }
-            Kind::Other(Outcome::Drop(reason)) => return Masked::Drop(reason),
-            Kind::Other(Outcome::Unchanged | Outcome::NotRtp) => {
-                return Masked::Unchanged(Released::by_masker(payload));
-            }
+            Kind::Other(outcome) => return outcome.masked(payload),
         };
         if !self.replace(codec, held, payload) {
             return Masked::Unchanged(Released::by_masker(payload));

@@ -66,16 +66,7 @@ impl Session {
                 return;
             }
         };
-        match capture {
-            Some(capture) => {
-                self.stage = Stage::Keying(Keying { capture });
-                self.enter(now);
-            }
-            None => {
-                self.stop(now, Stop::NoRoom);
-                self.leave(now);
-            }
-        }
+        self.key(now, capture);
     }
 
     /// All again; of the same call without a new reference, and with one where it has ended.
