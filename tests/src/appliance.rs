@@ -194,7 +194,7 @@ impl Appliance {
 
     /// Ends it.
     pub fn release(&mut self, call_id: &str) -> bool {
-        let command = Command::Release { call_id: call_id.as_bytes().to_vec() };
+        let command = Command::Release { call_id: call_id.as_bytes().to_vec(), forced: false };
         matches!(self.order(command), Some(Answer::Done { .. }))
     }
 

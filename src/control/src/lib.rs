@@ -28,7 +28,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use handover::rings::Ring;
-use handover::{Answer, Counter, Counters, Instant, Press, Request};
+use handover::{Answer, CallEvent, Counter, Counters, Instant, LcoreLink, Press, Request};
 use mio::Waker;
 use secret::Pad;
 
@@ -61,6 +61,12 @@ pub struct Config {
     pub answers: Ring<(u64, Answer)>,
     /// Key presses from all lcores.
     pub presses: Ring<Press>,
+    /// What the signalling lcore tells of calls.
+    pub events: Ring<CallEvent>,
+    /// Every lcore's link, for its heartbeat.
+    pub lcores: Vec<LcoreLink>,
+    /// Whether signalling has failed: SecureMode is then at nobody's command.
+    pub signalling_failed: Arc<AtomicBool>,
     /// What opens them.
     pub pad: Pad,
     /// The counters of every thread, to be summed up.

@@ -23,6 +23,9 @@ pub enum Ask {
     Release {
         /// The Call-ID of one of its legs.
         call_id: String,
+        /// Whether it is done also where a payment holds the call in SecureMode; its page says STOP then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forced: bool,
     },
     /// Show every counter and the depth of the rings.
     Stats {},
@@ -155,6 +158,12 @@ pub enum ErrorCode {
     NoAnswer,
     /// There is no lcore of that number.
     NoSuchLcore,
+    /// No audio of the caller's crosses this box.
+    MediaElsewhere,
+    /// The tones of its codec cannot be masked.
+    Codec,
+    /// A payment is being taken in the call.
+    Paired,
     /// What was to be read again is wrong; what was there before stays in use.
     NotReloaded,
 }
@@ -175,6 +184,17 @@ impl From<Refusal> for Reply {
                  `keyhush stats`",
             ),
             Refusal::Busy => (ErrorCode::Busy, "the signalling lcore has too much to do; ask again"),
+            Refusal::MediaElsewhere => (
+                ErrorCode::MediaElsewhere,
+                "no audio of the caller's crosses this box: its keys can be neither seen nor masked",
+            ),
+            Refusal::Codec => {
+                (ErrorCode::Codec, "the caller's audio is of a codec whose tones cannot be masked")
+            }
+            Refusal::Paired => (
+                ErrorCode::Paired,
+                "a payment is being taken in this call; --force ends SecureMode all the same, and its page says STOP",
+            ),
         };
         Reply::error(code, message)
     }

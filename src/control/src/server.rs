@@ -323,7 +323,7 @@ impl<'g> Server<'g> {
                 return None;
             }
             Ask::Calls {} => Command::Calls,
-            Ask::Release { call_id } => Command::Release { call_id: call_id.into_bytes() },
+            Ask::Release { call_id, forced } => Command::Release { call_id: call_id.into_bytes(), forced },
             Ask::Secure { call_id, mask_key: None } => {
                 Command::Secure { call_id: call_id.into_bytes(), mask_key: None }
             }

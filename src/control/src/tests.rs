@@ -118,6 +118,9 @@ impl House {
             requests: house.requests.clone(),
             answers: house.answers.clone(),
             presses: house.presses.clone(),
+            events: Ring::new(64),
+            lcores: Vec::new(),
+            signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: house.pad.clone(),
             counters: house.counters.to_vec(),
             gauges: vec![Gauge::new("presses", &house.presses), Gauge::new("requests", &house.requests)],
@@ -210,7 +213,11 @@ fn answer(command: Command) -> Answer {
             Some(MaskKey::One) => Answer::Refused(Refusal::Busy),
             _ => done(&call_id),
         },
-        Command::Release { call_id } => done(&call_id),
+        Command::Release { call_id, .. } => done(&call_id),
+        Command::Enter { call, .. } | Command::Rule { call, .. } | Command::Leave { call } => {
+            Answer::Done { call }
+        }
+        Command::Announce => Answer::Done { call: CallHandle::default() },
     }
 }
 

@@ -1,6 +1,6 @@
-//! What the console asks of the signalling lcore.
+//! What the console and the payments ask of the signalling lcore.
 
-use crate::{CallHandle, Instant, MaskKey};
+use crate::{CallHandle, Instant, MaskKey, Rules};
 
 /// A question or an order, with the token that its answer carries back.
 #[derive(Debug)]
@@ -23,11 +23,39 @@ pub enum Command {
         /// What replaces the keys; the settings' own where none is given.
         mask_key: Option<MaskKey>,
     },
-    /// Leave SecureMode; answered when every lcore has acknowledged.
+    /// Leave SecureMode; answered when every lcore has acknowledged. A call that a payment has put into it stays unless
+    /// forced, and the payment is told then.
     Release {
         /// The call's Call-ID.
         call_id: Vec<u8>,
+        /// Whether a payment does not hinder it.
+        forced: bool,
     },
+    /// A payment puts a call into SecureMode, or wants it there by other rules; answered when every lcore has acknowledged, and
+    /// refused where the caller's audio is not seen or cannot be masked.
+    Enter {
+        /// The call.
+        call: CallHandle,
+        /// What replaces the keys.
+        mask_key: MaskKey,
+        /// How the call's flows are masked, those that come later too.
+        rules: Rules,
+    },
+    /// Another field is open, or none is: other rules for a call that a payment has put into SecureMode.
+    Rule {
+        /// The call.
+        call: CallHandle,
+        /// How the call's flows are masked.
+        rules: Rules,
+    },
+    /// A payment ends a call's SecureMode; answered when every lcore has acknowledged.
+    Leave {
+        /// The call.
+        call: CallHandle,
+    },
+    /// Tell of every call again, as if it had just begun: whoever asks has forgotten what was told. Answered by `Done` of no
+    /// call in particular.
+    Announce,
 }
 
 /// What is answered.
@@ -60,6 +88,12 @@ pub enum Refusal {
     NotAcknowledged,
     /// The signalling lcore has too much to do.
     Busy,
+    /// No audio of the caller's has been seen since the last SDP, or not lately: it goes elsewhere.
+    MediaElsewhere,
+    /// The caller's audio is of a codec whose tones cannot be masked.
+    Codec,
+    /// A payment holds the call in SecureMode.
+    Paired,
 }
 
 /// A call for the console. No digit, and nothing that could be one.

@@ -101,6 +101,9 @@ pub(crate) struct SecureArgs {
     /// What replaces the keys: '#', 0 or 1 [default: that of the settings].
     #[arg(long, value_name = "KEY", value_parser = mask_key)]
     pub(crate) mask_key: Option<MaskKey>,
+    /// With `off`: also where a payment is being taken in the call; its page says STOP then.
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) at: Where,
 }

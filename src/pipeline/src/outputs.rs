@@ -1,6 +1,6 @@
 //! What the edge does for the data path.
 
-use handover::{Answer, CallHandle, Endpoint, Flow, FlowKey, Press, Side, WireId};
+use handover::{Answer, CallEvent, CallHandle, Endpoint, Flow, FlowKey, Press, Side, WireId};
 use tap::Released;
 use wire::frame::{Fragment, Udp};
 
@@ -67,6 +67,14 @@ pub trait Outputs<B> {
 
     /// Answers a request of the console.
     fn answer(&mut self, token: u64, answer: Answer);
+
+    /// Tells the control core of a call. Where nobody listens to that, it is taken all the same.
+    ///
+    /// # Errors
+    /// Gives it back when the ring is full; it is told later.
+    fn call_event(&mut self, _event: CallEvent) -> Result<(), CallEvent> {
+        Ok(())
+    }
 
     /// Whether there are frames enough that some may be held. Without, what would be held is silenced and leaves.
     fn may_hold(&self) -> bool {

@@ -53,7 +53,7 @@ impl Default for SignallingLimits {
             held: 1_024,
             hold: Duration::from_millis(5),
             backlog: 131_072,
-            orders: 64,
+            orders: 1_024,
             order_patience: Duration::from_secs(1),
             listed: 1_000,
             sip_peers: 4_096,
@@ -180,11 +180,17 @@ impl<B: Buffer> Signalling<B> {
                     .ok_or(Refusal::NoSuchCall)
                     .and_then(|call| self.calls.secure(now, call, mask_key, &mut self.changes).map(|()| call))
             }
-            Command::Release { call_id } => self
+            Command::Release { call_id, .. } => self
                 .calls
                 .find(&call_id)
                 .ok_or(Refusal::NoSuchCall)
                 .and_then(|call| self.calls.release(now, call, &mut self.changes).map(|()| call)),
+            Command::Enter { call, mask_key, .. } => {
+                self.calls.secure(now, call, mask_key, &mut self.changes).map(|()| call)
+            }
+            Command::Leave { call } => self.calls.release(now, call, &mut self.changes).map(|()| call),
+            Command::Rule { call, .. } => Ok(call),
+            Command::Announce => Ok(CallHandle::default()),
         };
         self.distribute();
         match ordered {

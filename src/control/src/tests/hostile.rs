@@ -29,7 +29,7 @@ fn closed(stream: &mut UnixStream) -> bool {
 }
 
 fn good(house: &House) -> bool {
-    house.ask(&Ask::Release { call_id: "good".into() }) == Reply::Done {}
+    house.ask(&Ask::Release { call_id: "good".into(), forced: false }) == Reply::Done {}
 }
 
 #[test]

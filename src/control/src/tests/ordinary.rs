@@ -40,7 +40,7 @@ fn secure_mode_is_driven_and_refusals_are_explained() {
     let house = House::new();
     let _signalling = house.signalling();
     assert_eq!(house.ask(&secure("good")), Reply::Done {});
-    assert_eq!(house.ask(&Ask::Release { call_id: "good".into() }), Reply::Done {});
+    assert_eq!(house.ask(&Ask::Release { call_id: "good".into(), forced: false }), Reply::Done {});
     assert_eq!(code(house.ask(&secure("nobody"))), ErrorCode::NoSuchCall);
     assert_eq!(code(house.ask(&secure("secret"))), ErrorCode::Encrypted);
     assert_eq!(code(house.ask(&secure("late"))), ErrorCode::NotAcknowledged);

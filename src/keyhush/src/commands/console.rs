@@ -26,7 +26,7 @@ pub(crate) fn secure(given: &SecureArgs) -> Result<(), Failure> {
     let call_id = given.call_id.clone();
     let request = match given.state {
         OnOff::On => Ask::Secure { call_id, mask_key: given.mask_key.map(|key| char::from(key.ascii())) },
-        OnOff::Off => Ask::Release { call_id },
+        OnOff::Off => Ask::Release { call_id, forced: given.force },
     };
     let reply = ask(&given.at, &request)?;
     let Reply::Done {} = reply else { return Err(Failure::reply(reply)) };

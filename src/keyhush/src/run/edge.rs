@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use handover::rings::Ring;
-use handover::{Answer, Counter, Counters, Instant, Press, Side, WireId};
+use handover::{Answer, CallEvent, Counter, Counters, Instant, Press, Side, WireId};
 use nic::{Burst, Mbuf, Pool, TxQueue};
 use pipeline::{Arrival, ArrivalKind, Outputs, Report};
 
@@ -22,6 +22,8 @@ pub(super) struct Rings {
     pub(super) presses: Ring<Press>,
     /// Answers to the control core. Full: the asker's time runs out.
     pub(super) answers: Ring<(u64, Answer)>,
+    /// What happens to calls, to the control core. Full: told later.
+    pub(super) events: Ring<CallEvent>,
 }
 
 /// A frame that the signalling lcore lets leave through a port that another lcore sends on.
@@ -167,6 +169,10 @@ impl Outputs<Mbuf> for Edge {
 
     fn press(&mut self, press: Press) -> Result<(), Press> {
         self.rings.presses.push(press)
+    }
+
+    fn call_event(&mut self, event: CallEvent) -> Result<(), CallEvent> {
+        self.rings.events.push(event)
     }
 
     fn may_hold(&self) -> bool {

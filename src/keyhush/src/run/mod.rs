@@ -49,8 +49,10 @@ const REPORTS: usize = 8_192;
 const FRAGMENTS: usize = 256;
 /// Presses on their way to the control core: some seconds of every call keying at once.
 const PRESSES: usize = 16_384;
-/// Requests of the console, and answers.
-const REQUESTS: usize = 64;
+/// Requests of the console and of payments, and answers.
+const REQUESTS: usize = 1_024;
+/// What happens to calls, on its way to the control core.
+const EVENTS: usize = 4_096;
 /// How often links are looked at, and signals.
 const SUPERVISION: Duration = Duration::from_millis(100);
 
@@ -166,6 +168,7 @@ fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>) -> io::Result<Sh
             reports: Ring::new(REPORTS),
             presses: Ring::<Press>::new(PRESSES),
             answers: Ring::new(REQUESTS),
+            events: Ring::new(EVENTS),
         },
         requests: Ring::new(REQUESTS),
         relays: (0..lcores).map(|_| Ring::new(waiting)).collect(),
@@ -192,6 +195,9 @@ fn console(
         requests: shared.requests.clone(),
         answers: shared.rings.answers.clone(),
         presses: shared.rings.presses.clone(),
+        events: shared.rings.events.clone(),
+        lcores: shared.links.clone(),
+        signalling_failed: Arc::clone(&shared.fault),
         pad: shared.pad.clone(),
         counters: lcores.iter().chain([own]).cloned().collect(),
         gauges: vec![

@@ -33,6 +33,9 @@ impl Running {
             requests: requests.clone(),
             answers: answers.clone(),
             presses: Ring::new(8),
+            events: Ring::new(8),
+            lcores: Vec::new(),
+            signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: Pad::new(|_| Ok(())).expect("one page may be locked"),
             counters: vec![counters],
             gauges: Vec::new(),
@@ -92,7 +95,7 @@ fn answer(command: Command) -> Answer {
         Command::Secure { call_id, mask_key: Some(MaskKey::Zero) } if call_id == b"a b" => {
             Answer::Done { call: CallHandle::default() }
         }
-        Command::Release { call_id } if call_id == b"a b" => Answer::Done { call: CallHandle::default() },
+        Command::Release { call_id, .. } if call_id == b"a b" => Answer::Done { call: CallHandle::default() },
         _ => Answer::Refused(Refusal::NoSuchCall),
     }
 }
