@@ -9,6 +9,7 @@
 //! | `connection` | one client: bounded in what it sends, in what it is sent, and in time |
 //! | `presses` | captured key presses, opened, merged and counted; no digit is kept |
 //! | [`web`] | HTTPS, both sides: connections, limits, routes, events, work that blocks |
+//! | [`page`] | the agents' pages: templates, script, and every word that they show |
 //! | `site` | what is served where |
 //! | `overview` | counters and rings of all threads, as metrics; whether the box can take calls |
 //! | `server` | the loop |
@@ -33,6 +34,7 @@ use mio::Waker;
 use secret::Pad;
 
 pub mod client;
+pub mod page;
 pub mod protocol;
 pub mod store;
 pub mod web;
