@@ -4,6 +4,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`adyen`] | Adyen, Checkout API 72 |
+//! | [`sandbox`] | the sandbox that comes with Keyhush |
 //! | [`stripe`] | Stripe |
 //!
 //! A request is made once. Its idempotency key and our own reference are told by it, so that a provider that has it twice
@@ -17,6 +18,7 @@ use crate::capture::{Card, CardMonth};
 use crate::details::Details;
 
 pub mod adyen;
+pub mod sandbox;
 pub mod stripe;
 
 /// An amount in the currency's smallest unit (ISO 4217).

@@ -13,17 +13,27 @@ use crate::details::Text;
 /// One account at Stripe.
 pub struct Stripe {
     secret_key: String,
+    account: Option<String>,
 }
 
 impl Stripe {
     /// The account of this secret key.
     pub fn new(secret_key: String) -> Self {
-        Stripe { secret_key }
+        Stripe { secret_key, account: None }
+    }
+
+    /// In the name of a connected account, if there is one.
+    pub fn on_behalf_of(mut self, account: Option<String>) -> Self {
+        self.account = account;
+        self
     }
 
     fn head(&self, method: &str, path: &str, idempotency_key: Option<&str>, sink: &mut dyn RequestSink) {
         sink.line(method, path);
         sink.header("Authorization", &format!("Bearer {}", self.secret_key));
+        if let Some(account) = &self.account {
+            sink.header("Stripe-Account", account);
+        }
         sink.header("Content-Type", "application/x-www-form-urlencoded");
         if let Some(key) = idempotency_key {
             sink.header("Idempotency-Key", key);

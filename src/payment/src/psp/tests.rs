@@ -2,6 +2,7 @@ use secret::{Csc, Digit, Digits, Letter, Pan, Vault};
 use serde_json::{Value, json};
 
 use super::adyen::Adyen;
+use super::sandbox::Sandbox;
 use super::stripe::Stripe;
 use super::*;
 use crate::brands::tests::shipped;
@@ -91,6 +92,10 @@ fn read(psp: &dyn Psp, number: u8, status: u16, body: &Value) -> Outcome {
 fn adyen() -> Adyen {
     let text = |text: &str| text.to_owned();
     Adyen::new(text("secret-key"), text("Acme"), text("https://pay.example/"), text("/v72"))
+}
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(Some("Acme".to_owned()), Some("secret-key".to_owned()))
 }
 
 #[test]
@@ -249,8 +254,81 @@ fn stripe_is_asked_what_became_of_ours() {
 }
 
 #[test]
+fn stripe_is_told_whose_name_it_is_asked_in() {
+    let stripe = Stripe::new("sk_1".to_owned()).on_behalf_of(Some("acct_1".to_owned()));
+    let mut look_up = Request::new();
+    assert!(stripe.look_up(&attempt(), &mut look_up));
+    for request in [asked(&stripe, &Step::default()), look_up] {
+        assert!(request.head.contains("Stripe-Account: acct_1\n"), "{}", request.head);
+    }
+    assert!(!asked(&Stripe::new("sk_1".to_owned()), &Step::default()).head.contains("Stripe-Account"));
+}
+
+#[test]
+fn the_sandbox_gets_all_that_a_payment_has() {
+    let request = asked(&sandbox(), &Step::default());
+    assert!(request.head.starts_with("POST /payments\n"), "{}", request.head);
+    for header in ["Authorization: Bearer secret-key", "Keyhush-Account: Acme", "Idempotency-Key: key-1"] {
+        assert!(request.head.contains(&format!("{header}\n")), "{header} missing in {}", request.head);
+    }
+    let body: Value = serde_json::from_str(&request.text()).expect("JSON");
+    let expected = json!({
+        "reference": "KH-1", "order": "chairs \"4\" & table", "amount": 1250, "currency": "EUR",
+        "holder": { "name": "Zoë \"Z\" O'Neil", "street": "", "town": "", "postcode": "", "country": "" },
+        "card": { "number": "4111111111111111", "code": "737", "expiry": { "month": 3, "year": 2030 } },
+    });
+    assert_eq!(body, expected);
+    assert!(!asked(&Sandbox::new(None, None), &Step::default()).head.contains("Authorization"));
+}
+
+#[test]
+fn the_sandboxs_answers_are_understood() {
+    let declined = |reason| Outcome::Declined { reason, psp_reference: Some("S1".to_owned()) };
+    for (status, body, outcome) in [
+        (200, json!({"id": "S1", "status": "approved"}), Outcome::Approved { psp_reference: "S1".into() }),
+        (200, json!({"status": "approved"}), Outcome::Unknown),
+        (200, json!({"id": "S1", "status": "declined", "reason": "funds"}), declined(Decline::Funds)),
+        (200, json!({"id": "S1", "status": "declined", "reason": "moon"}), declined(Decline::Refused)),
+        (202, json!({"id": "S1", "status": "pending"}), Outcome::Unknown),
+        (200, json!("not this"), Outcome::Unknown),
+        (422, json!({"error": {"field": "code"}}), Outcome::InputRefused(WrongField::Code)),
+        (422, json!({}), Outcome::InputRefused(WrongField::Other)),
+        (401, json!({}), Outcome::Misconfigured),
+        (409, json!({}), Outcome::Unknown),
+        (429, json!({}), Outcome::NotTaken),
+        (503, json!({"id": "S1", "status": "approved"}), Outcome::Unknown),
+    ] {
+        assert_eq!(read(&sandbox(), 0, status, &body), outcome, "{status} {body}");
+    }
+}
+
+#[test]
+fn the_sandbox_is_asked_what_became_of_ours() {
+    let mut request = Request::new();
+    assert!(sandbox().look_up(&attempt(), &mut request));
+    assert!(request.head.starts_with("GET /payments?reference=KH-1\n"), "{}", request.head);
+    let of = |reference: &str, status: &str| json!({"id": "S1", "reference": reference, "status": status});
+    for (status, body, found) in [
+        (
+            200,
+            json!({"payments": [of("KH-1", "approved")]}),
+            Found::Settled(Outcome::Approved { psp_reference: "S1".into() }),
+        ),
+        (200, json!({"payments": [of("KH-1", "pending")]}), Found::UnderWay),
+        (200, json!({"payments": []}), Found::Nothing),
+        (200, json!({"payments": [of("KH-2", "approved")]}), Found::NoAnswer),
+        (200, json!({}), Found::NoAnswer),
+        (404, json!({"payments": []}), Found::NoAnswer),
+        (500, json!({"payments": []}), Found::NoAnswer),
+    ] {
+        let text = body.to_string();
+        assert_eq!(sandbox().found(&attempt(), Answer { status, body: text.as_bytes() }), found, "{body}");
+    }
+}
+
+#[test]
 fn whatever_a_provider_answers_is_read_without_harm() {
-    let providers: [&dyn Psp; 2] = [&Stripe::new("sk_1".to_owned()), &adyen()];
+    let providers: [&dyn Psp; 3] = [&Stripe::new("sk_1".to_owned()), &adyen(), &sandbox()];
     for psp in providers {
         for status in (0..700).chain([u16::MAX]) {
             for body in [
