@@ -18,6 +18,8 @@
 //! | [`receivers`] | which keys somebody hears in audio |
 //! | [`picture`], [`spectrogram`] | audio to look at |
 //! | [`live`] | real telephones and SIP peers, and Keyhush between them |
+//! | [`https`] | a small HTTPS server for those whom Keyhush asks |
+//! | [`psp_sandbox`] | a PSP that takes no money and does whatever can happen |
 //! | [`corpus`] | captures and messages that nobody here made |
 #![forbid(unsafe_code)]
 #![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
@@ -26,11 +28,13 @@ pub mod appliance;
 pub mod corpus;
 pub mod faults;
 pub mod frame;
+pub mod https;
 pub mod keyed_audio;
 pub mod leg;
 pub mod live;
 pub mod picture;
 pub mod played;
+pub mod psp_sandbox;
 pub mod receivers;
 pub mod rtp;
 pub mod scene;
