@@ -8,6 +8,7 @@
 //! | `socket` | the admin socket in the file system: its owner's alone |
 //! | `connection` | one client: bounded in what it sends, in what it is sent, and in time |
 //! | `presses` | captured key presses, opened, merged and counted; no digit is kept |
+//! | [`provider`] | one tenant's payment provider: requests in locked memory, answers read |
 //! | [`web`] | HTTPS, both sides: connections, limits, routes, events, work that blocks |
 //! | [`page`] | the agents' pages: templates, script, and every word that they show |
 //! | `site` | what is served where |
@@ -36,6 +37,7 @@ use secret::Pad;
 pub mod client;
 pub mod page;
 pub mod protocol;
+pub mod provider;
 pub mod store;
 pub mod web;
 

@@ -33,9 +33,9 @@ const FIRST: usize = 2;
 type Errand = Box<dyn FnOnce(&mut Room, Instant) + Send>;
 
 /// The state of the tests.
-struct Room {
+pub(crate) struct Room {
     channel: Channel,
-    orders: Vec<Order<Room>>,
+    pub(crate) orders: Vec<Order<Room>>,
     errands: Ring<Errand>,
     hellos: u32,
 }
@@ -124,7 +124,7 @@ pub(crate) fn certify(directory: &Directory, name: &str) -> (PathBuf, PathBuf) {
 pub(crate) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A loop with one door, until dropped.
-struct House {
+pub(crate) struct House {
     directory: Directory,
     address: SocketAddr,
     certificate: PathBuf,
@@ -138,7 +138,7 @@ struct House {
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(WebLimits::default())
     }
 
@@ -213,7 +213,7 @@ impl House {
     }
 
     /// Moves the clock on.
-    fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         self.millis.fetch_add(span.as_millis() as u64, Ordering::Relaxed);
     }
 
@@ -232,7 +232,7 @@ impl House {
         eventually("connections", || self.connections.load(Ordering::Relaxed) == connections);
     }
 
-    fn errand(&self, errand: impl FnOnce(&mut Room, Instant) + Send + 'static) {
+    pub(crate) fn errand(&self, errand: impl FnOnce(&mut Room, Instant) + Send + 'static) {
         assert!(self.errands.push(Box::new(errand)).is_ok(), "room for an errand");
     }
 

@@ -31,6 +31,8 @@ pub enum TlsError {
         /// What rustls said.
         error: rustls::Error,
     },
+    /// This machine knows no public authorities.
+    NoAuthorities,
 }
 
 impl fmt::Display for TlsError {
@@ -51,6 +53,10 @@ impl fmt::Display for TlsError {
                 f,
                 "{}: cannot be used: {error}; put a certificate there with the key that belongs to it",
                 file.display()
+            ),
+            TlsError::NoAuthorities => f.write_str(
+                "this machine knows no public authorities; install the package `ca-certificates`, or name a file of \
+                 authorities in the settings",
             ),
         }
     }
@@ -105,9 +111,27 @@ pub fn client(roots: &Path) -> Result<Arc<ClientConfig>, TlsError> {
     for certificate in certificates(roots)? {
         store.add(certificate).map_err(|error| TlsError::Unusable { file: roots.to_owned(), error })?;
     }
+    trusting(store).map_err(|error| TlsError::Unusable { file: roots.to_owned(), error })
+}
+
+/// What a client needs to ask whom the public authorities vouch for. They are those of the system's own package: it is renewed
+/// without us, and an administrator may add to it.
+///
+/// # Errors
+/// There are none.
+pub fn public_client() -> Result<Arc<ClientConfig>, TlsError> {
+    let mut store = RootCertStore::empty();
+    // Some of a machine's authorities may be of a kind that rustls does not use.
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if store.is_empty() {
+        return Err(TlsError::NoAuthorities);
+    }
+    trusting(store).map_err(|_| TlsError::NoAuthorities)
+}
+
+fn trusting(store: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError::Unusable { file: roots.to_owned(), error })?
+        .with_safe_default_protocol_versions()?
         .with_root_certificates(store)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
