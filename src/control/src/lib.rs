@@ -7,7 +7,8 @@
 //! | [`client`] | the console's side of the admin socket |
 //! | `socket` | the admin socket in the file system: its owner's alone |
 //! | `connection` | one client: bounded in what it sends, in what it is sent, and in time |
-//! | `presses` | captured key presses, opened, merged and counted; no digit is kept |
+//! | `presses` | key presses, opened, merged, counted and handed on; no digit is kept |
+//! | `desk` | payments: sessions, calls, tenants, and what pages ask |
 //! | [`provider`] | one tenant's payment provider: requests in locked memory, answers read |
 //! | [`web`] | HTTPS, both sides: connections, limits, routes, events, work that blocks |
 //! | [`page`] | the agents' pages: templates, script, and every word that they show |
@@ -32,7 +33,8 @@ use std::time::Duration;
 use handover::rings::Ring;
 use handover::{Answer, CallEvent, Counter, Counters, Instant, LcoreLink, Press, Request};
 use mio::Waker;
-use secret::Pad;
+use payment::BrandTable;
+use secret::{Pad, Vault};
 
 pub mod client;
 pub mod page;
@@ -42,6 +44,7 @@ pub mod store;
 pub mod web;
 
 mod connection;
+mod desk;
 mod overview;
 mod presses;
 mod server;
@@ -81,6 +84,8 @@ pub struct Config {
     pub clock: Clock,
     /// Where agents are served, if anywhere.
     pub agents: Option<Agents>,
+    /// What payments are taken with, where they are.
+    pub payments: Option<Payments>,
     /// The address for metrics and health, if any: plain HTTP.
     pub management: Option<SocketAddr>,
     /// The bounds of the console.
@@ -103,6 +108,25 @@ pub struct Agents {
     pub key: PathBuf,
 }
 
+/// What payments are taken with.
+pub struct Payments {
+    /// Reads the tenants' files: at the start, and for `reload`. What is wrong with them is a text for people.
+    pub tenants: ReadTenants,
+    /// What SecureMode does where a tenant has no choice of its own.
+    pub secure_mode: settings::SecureMode,
+    /// The wires' names, in the order of their numbers.
+    pub wires: Vec<String>,
+    /// The cards that are taken.
+    pub brands: BrandTable,
+    /// The directory of the store.
+    pub store: PathBuf,
+    /// How many calls there may be.
+    pub calls: usize,
+}
+
+/// Reads the tenants' files.
+pub type ReadTenants = Arc<dyn Fn() -> Result<settings::Tenants, String> + Send + Sync>;
+
 /// Why the control core cannot start.
 #[derive(Debug)]
 pub enum StartError {
@@ -114,6 +138,8 @@ pub enum StartError {
     Certificate(web::TlsError),
     /// Our own tables contradict each other.
     Tables(String),
+    /// The tenants cannot be served, or the store not be used.
+    Payments(String),
     /// The system refused.
     System(io::Error),
 }
@@ -136,7 +162,7 @@ impl fmt::Display for StartError {
                 write!(f, "{address}: cannot be listened on: {error}{remedy}")
             }
             StartError::Certificate(error) => error.fmt(f),
-            StartError::Tables(error) => f.write_str(error),
+            StartError::Tables(error) | StartError::Payments(error) => f.write_str(error),
             StartError::System(error) => write!(f, "the control core cannot start: {error}"),
         }
     }
@@ -187,6 +213,8 @@ pub struct Limits {
     pub patience: Duration,
     /// How long the signalling lcore may take for an answer.
     pub answer: Duration,
+    /// Places for digits in locked memory, 32 bytes each: a card takes two, the keys that are under way in a call two more.
+    pub locked_slots: u32,
     /// Calls whose presses are counted. One more, and the one whose last press is oldest is forgotten.
     pub calls: usize,
 }
@@ -198,6 +226,7 @@ impl Default for Limits {
             line: 16 * 1024,
             patience: Duration::from_secs(30),
             answer: Duration::from_secs(3),
+            locked_slots: 65_536,
             calls: 10_000,
         }
     }
@@ -218,7 +247,7 @@ pub struct Control {
 /// # Errors
 /// Why the admin socket or an address cannot be had, what is wrong with the certificate, or the system's own where there is
 /// no thread to be had.
-pub fn start(config: Config) -> Result<Control, StartError> {
+pub fn start(mut config: Config) -> Result<Control, StartError> {
     let (listener, socket) = socket::listen_on(&config.socket)?;
     let listen =
         |address: SocketAddr| TcpListener::bind(address).map_err(|error| StartError::Listen(address, error));
@@ -233,10 +262,13 @@ pub fn start(config: Config) -> Result<Control, StartError> {
     let address = |listener: &TcpListener| listener.local_addr().map_err(StartError::System);
     let agents_at = agents.as_ref().map(|(listener, _)| address(listener)).transpose()?;
     let management_at = management.as_ref().map(address).transpose()?;
+    let vault = Vault::new(config.limits.locked_slots).map_err(StartError::System)?;
+    let payments = config.payments.take();
+    let payments = payments.map(|payments| server::Payments::new(payments, &config, &vault)).transpose()?;
     let stop = Arc::new(AtomicBool::new(false));
     let counters = Counters::default();
     let listeners = Listeners { console: listener, socket, agents, management };
-    let mut ground = Ground::new(config, listeners, counters.clone(), Arc::clone(&stop))?;
+    let mut ground = Ground::new(config, vault, payments, listeners, counters.clone(), Arc::clone(&stop))?;
     let (waker, own) = (ground.waker(), counters.clone());
     let thread = thread::Builder::new()
         .name("control".into())

@@ -1,15 +1,18 @@
 //! What is known of the whole box: counters summed over the threads, depths of rings, and whether it can take calls. Served on
 //! the management address as metrics in Prometheus' text format, and to the console.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use handover::{Counter, Counters};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
-use prometheus::{Encoder, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Gauge as Gauge64, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 use crate::Gauge;
+use crate::desk::figures::DeskFigures;
 
 /// The counters of every thread, and the rings.
 pub(crate) struct Overview {
@@ -17,11 +20,23 @@ pub(crate) struct Overview {
     gauges: Vec<Gauge>,
     /// Connections of clients by HTTP.
     open: AtomicUsize,
+    /// What the loop told of payments and presses when it was asked for the metrics.
+    told: Mutex<Told>,
+}
+
+/// What only the loop knows.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) desk: DeskFigures,
+    pub(crate) presses: Vec<(&'static str, u64)>,
+    pub(crate) merged: u64,
+    pub(crate) signed_in: u64,
+    pub(crate) sign_ins_refused: u64,
 }
 
 impl Overview {
     pub(crate) fn new(counters: Vec<Counters>, gauges: Vec<Gauge>) -> Self {
-        Overview { counters, gauges, open: AtomicUsize::new(0) }
+        Overview { counters, gauges, open: AtomicUsize::new(0), told: Mutex::default() }
     }
 
     /// A counter, summed over the threads.
@@ -37,6 +52,11 @@ impl Overview {
     /// So many clients are connected.
     pub(crate) fn connected(&self, clients: usize) {
         self.open.store(clients, Ordering::Relaxed);
+    }
+
+    /// What only the loop knows, for the next who asks.
+    pub(crate) fn tell(&self, told: Told) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
     /// Why calls should rather go through another box: nothing where this one is well.
@@ -113,7 +133,60 @@ impl Collector for Collected {
         self.open.set(i64::try_from(self.overview.open.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
         let counters = self.counters.iter().flat_map(|(_, metric)| metric.collect());
         let gauges = [self.open.collect(), self.depth.collect(), self.capacity.collect()];
-        counters.chain(gauges.into_iter().flatten()).collect()
+        let told = self.overview.told.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.chain(gauges.into_iter().flatten()).chain(told.families()).collect()
+    }
+}
+
+impl Told {
+    /// As Prometheus reads it. What cannot be a metric is left out: the names are ours.
+    fn families(&self) -> Vec<MetricFamily> {
+        let mut families = Vec::new();
+        let counter = |name: &str, help: &str, value: u64| {
+            let made = IntCounter::with_opts(Opts::new(format!("keyhush_{name}_total"), help));
+            made.map_or_else(
+                |_| Vec::new(),
+                |metric| {
+                    metric.inc_by(value);
+                    metric.collect()
+                },
+            )
+        };
+        let labelled = |name: &str, help: &str, label: &str, values: &[(&'static str, u64)]| {
+            let made = IntCounterVec::new(Opts::new(format!("keyhush_{name}_total"), help), &[label]);
+            made.map_or_else(
+                |_| Vec::new(),
+                |metric| {
+                    for (value, count) in values {
+                        metric.with_label_values(&[value]).inc_by(*count);
+                    }
+                    metric.collect()
+                },
+            )
+        };
+        for (name, help, value) in &self.desk.counts {
+            families.extend(counter(name, help, *value));
+        }
+        for (name, help, value) in &self.desk.now {
+            if let Ok(metric) = IntGauge::new(format!("keyhush_{name}"), *help) {
+                metric.set(i64::try_from(*value).unwrap_or(i64::MAX));
+                families.extend(metric.collect());
+            }
+        }
+        let age = "How long the slowest lcore has not beaten.";
+        if let Ok(metric) = Gauge64::new("keyhush_heartbeat_age_seconds", age) {
+            metric.set(self.desk.heartbeat_age);
+            families.extend(metric.collect());
+        }
+        let help =
+            "What became of payments sent to a PSP; one that was unknown counts again when it is known.";
+        families.extend(labelled("payment_outcomes", help, "outcome", &self.desk.outcomes));
+        let help = "Reports of callers' keys, by the transport that carried them.";
+        families.extend(labelled("caller_key_reports", help, "transport", &self.presses));
+        families.extend(counter("caller_keys", "Callers' keys, each once over all transports.", self.merged));
+        families.extend(counter("sign_ins", "Agents who signed in.", self.signed_in));
+        families.extend(counter("sign_ins_refused", "Sign-ins refused.", self.sign_ins_refused));
+        families
     }
 }
 

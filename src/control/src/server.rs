@@ -12,12 +12,18 @@ use handover::{Answer, Command, Counter, Counters, Instant, Request};
 use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use secret::Vault;
+
 use crate::connection::{Connection, Step};
+use crate::desk::directory::Directory;
+use crate::desk::people::People;
+use crate::desk::{Desk, DeskConfig};
 use crate::overview::{Metrics, Overview};
 use crate::presses::Presses;
 use crate::protocol::{Ask, CallLine, CounterLine, ErrorCode, Reply, RingLine, mask_key};
-use crate::site::{self, Site};
+use crate::site::{self, Reread, Site};
 use crate::socket::{SocketPath, may_speak};
+use crate::store::Store;
 use crate::web::{Door, Identity, Web, World};
 use crate::{Config, StartError};
 
@@ -31,6 +37,8 @@ const FIRST_CONNECTION: usize = FIRST_DOOR + DOORS_MAX;
 
 /// How long the loop sleeps with nothing to do. The lcores do not wake it: that would cost them a system call.
 const TICK: Duration = Duration::from_millis(50);
+/// The same while keys are being pressed, or SecureMode is in force for a payment.
+const LIVE_TICK: Duration = Duration::from_millis(4);
 /// The same while the signalling lcore is being asked.
 const ASKING_TICK: Duration = Duration::from_millis(1);
 /// Connections accepted, and requests of one client answered, before the others have their turn.
@@ -41,6 +49,8 @@ const CALL_ID_SHOWN: usize = 256;
 /// What outlives a panic of the loop.
 pub(crate) struct Ground {
     config: Config,
+    vault: Vault,
+    payments: Option<Payments>,
     poll: Poll,
     listener: UnixListener,
     counters: Counters,
@@ -55,6 +65,46 @@ pub(crate) struct Ground {
     _path: SocketPath,
 }
 
+/// What payments are taken with, over a panic too.
+pub(crate) struct Payments {
+    desk: DeskConfig,
+    reread: Reread,
+}
+
+impl Payments {
+    pub(crate) fn new(given: crate::Payments, config: &Config, vault: &Vault) -> Result<Self, StartError> {
+        let crate::Payments { tenants, secure_mode, wires, brands, store, calls } = given;
+        let reread: Reread = Arc::new(move || Directory::new(tenants()?, &secure_mode, &wires));
+        let directory = Arc::new(reread().map_err(StartError::Payments)?);
+        // Whoever may not use the store hears it now, not when the first agent signs in.
+        Store::open(&store).map_err(|error| StartError::Payments(error.to_string()))?;
+        let desk = DeskConfig {
+            directory,
+            brands: Arc::new(brands),
+            vault: vault.clone(),
+            store,
+            lcores: config.lcores.clone(),
+            signalling_failed: Arc::clone(&config.signalling_failed),
+            calls,
+            random: fill_with_random,
+        };
+        Ok(Payments { desk, reread })
+    }
+}
+
+/// What nobody can guess; `false` where the kernel gives none.
+fn fill_with_random(bytes: &mut [u8]) -> bool {
+    let mut filled = 0;
+    while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
+            Ok(many) => filled += many,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
 /// What is listened on.
 pub(crate) struct Listeners {
     pub(crate) console: StdListener,
@@ -66,6 +116,8 @@ pub(crate) struct Listeners {
 impl Ground {
     pub(crate) fn new(
         mut config: Config,
+        vault: Vault,
+        payments: Option<Payments>,
         listeners: Listeners,
         counters: Counters,
         stop: Arc<AtomicBool>,
@@ -94,6 +146,8 @@ impl Ground {
         let metrics = Metrics::new(Arc::clone(&overview)).map_err(|error| tables(&error))?;
         Ok(Ground {
             config,
+            vault,
+            payments,
             poll,
             listener,
             counters,
@@ -146,8 +200,15 @@ pub(crate) struct Server<'g> {
 impl<'g> Server<'g> {
     /// On the thread of the loop.
     pub(crate) fn new(ground: &'g mut Ground) -> io::Result<Self> {
-        let presses = Presses::new(ground.config.limits.calls);
-        let site = Site::new(Arc::clone(&ground.overview), ground.metrics.clone(), ground.identity.clone());
+        let (calls, vault, counters) = (ground.config.limits.calls, &ground.vault, &ground.counters);
+        let presses = Presses::new(calls, vault.clone(), counters.clone());
+        let mut site =
+            Site::new(Arc::clone(&ground.overview), ground.metrics.clone(), ground.identity.clone());
+        if let Some(Payments { desk, reread }) = &ground.payments {
+            let panics = ground.overview.sum(Counter::LcorePanics);
+            let (now, people) = ((ground.config.clock)(), People::new(desk.store.clone()));
+            site = site.with_desk(Desk::new(now, desk.clone(), panics), people, Arc::clone(reread));
+        }
         let web = Web::new(ground.doors.len(), ground.config.web, ground.counters.clone(), &ground.waker)?;
         Ok(Server {
             ground,
@@ -167,10 +228,12 @@ impl<'g> Server<'g> {
         while !self.ground.is_stopped() {
             let timeout = if self.accept == Accept::Now || !self.again.is_empty() || self.web.is_busy() {
                 Duration::ZERO
-            } else if self.asked.is_empty() {
-                TICK
-            } else {
+            } else if !self.asked.is_empty() {
                 ASKING_TICK
+            } else if self.presses.is_active() || self.site.desk.as_ref().is_some_and(Desk::is_live) {
+                LIVE_TICK
+            } else {
+                TICK
             };
             match self.ground.poll.poll(&mut events, Some(timeout)) {
                 Ok(()) => {}
@@ -178,7 +241,8 @@ impl<'g> Server<'g> {
                 Err(error) => return Err(error),
             }
             let now = (self.ground.config.clock)();
-            self.presses.empty(now, &self.ground.config.presses, &self.ground.config.pad);
+            self.take_call_events(now);
+            self.take_presses(now);
             self.take_answers(now);
             for number in std::mem::take(&mut self.again) {
                 self.serve(now, number);
@@ -197,11 +261,45 @@ impl<'g> Server<'g> {
             }
             self.expire(now);
             self.serve_web(now);
+            self.give_commands();
         }
         Ok(())
     }
 
+    /// Calls first: a press is of a call that has begun.
+    fn take_call_events(&mut self, now: Instant) {
+        let events = &self.ground.config.events;
+        for _ in 0..events.capacity() {
+            let Some(event) = events.pop() else { return };
+            if let Some(desk) = &mut self.site.desk {
+                desk.call_event(now, event);
+            }
+        }
+    }
+
+    fn take_presses(&mut self, now: Instant) {
+        let (ring, pad) = (&self.ground.config.presses, &self.ground.config.pad);
+        let desk = &mut self.site.desk;
+        self.presses.empty(now, ring, pad, &mut |call, side, digit| {
+            if let Some(desk) = desk {
+                desk.press(now, call, side, digit);
+            }
+        });
+    }
+
+    /// What the desk wants of the signalling lcore; what its ring has no room for waits for the next turn.
+    fn give_commands(&mut self) {
+        let Some(desk) = &mut self.site.desk else { return };
+        while let Some(request) = desk.commands().pop_front() {
+            if let Err(request) = self.ground.config.requests.push(request) {
+                desk.commands().push_front(request);
+                return;
+            }
+        }
+    }
+
     fn serve_web(&mut self, now: Instant) {
+        self.site.presses = self.presses.totals();
         let Ground { poll, doors, next_connection, .. } = &mut *self.ground;
         self.web.turn(&mut World {
             now,
@@ -211,6 +309,11 @@ impl<'g> Server<'g> {
             numbers: next_connection,
         });
         self.ground.overview.connected(self.web.connections());
+        if let (Some(desk), Some(payments)) = (&self.site.desk, &mut self.ground.payments)
+            && !Arc::ptr_eq(desk.directory(), &payments.desk.directory)
+        {
+            payments.desk.directory = Arc::clone(desk.directory());
+        }
         for (token, result) in self.site.take_reloaded() {
             let Some(number) = self.asked.remove(&token) else { continue };
             let reply = match result {
@@ -394,6 +497,12 @@ impl<'g> Server<'g> {
         // No more than were there at the beginning: the ring's other end may be fast.
         for _ in 0..self.ground.config.answers.capacity() {
             let Some((token, answer)) = self.ground.config.answers.pop() else { return };
+            if Desk::is_own(token) {
+                if let Some(desk) = &mut self.site.desk {
+                    desk.answered(now, token, &answer);
+                }
+                continue;
+            }
             let Some(number) = self.asked.remove(&token) else { continue };
             let reply = self.reply(now, answer);
             if let Some(connection) = self.connections.get_mut(&number) {

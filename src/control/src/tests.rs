@@ -129,6 +129,7 @@ impl House {
                 Instant::from_nanos(millis.load(Ordering::Relaxed) * 1_000_000)
             }),
             agents: house.agents.clone(),
+            payments: None,
             management: house.management.then(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             limits,
             web: crate::web::WebLimits::default(),

@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `cards.rs` | the table of card brands |
 //! | `cli.rs` | the command line |
 //! | `exit.rs` | how the program ends |
 //! | `core_image.rs` | that there is none |
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod cards;
 mod cli;
 mod commands;
 mod core_image;

@@ -7,7 +7,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::document::{Document, Section};
+use crate::model::Settings;
 use crate::problem::{LoadError, Problems};
+
+/// The table that comes with Keyhush.
+const SHIPPED: &str = include_str!("../../../config/brands.toml");
 
 const KEYS: &[&str] = &["name", "numbers", "lengths", "csc", "luhn"];
 
@@ -24,6 +28,19 @@ pub struct BrandSettings {
     pub csc: u8,
     /// Whether the last digit is a check digit.
     pub luhn: bool,
+}
+
+impl Settings {
+    /// Reads the table of card brands that these settings name, or the one that comes with Keyhush.
+    ///
+    /// # Errors
+    /// That it cannot be read, or everything that is wrong with it.
+    pub fn load_brands(&self) -> Result<Vec<BrandSettings>, LoadError> {
+        match &self.brands {
+            Some(file) => BrandSettings::load(file),
+            None => BrandSettings::parse(Path::new("brands.toml"), SHIPPED).map_err(LoadError::Wrong),
+        }
+    }
 }
 
 impl BrandSettings {
@@ -121,12 +138,10 @@ fn lengths(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/brands.toml");
-
     #[test]
     fn the_shipped_table_loads() {
-        let brands =
-            BrandSettings::load(Path::new(SHIPPED)).map_err(|error| error.to_string()).expect("right");
+        let brands = BrandSettings::parse(Path::new("brands.toml"), SHIPPED);
+        let brands = brands.map_err(|error| error.to_string()).expect("right");
         let names: Vec<&str> = brands.iter().map(|brand| brand.name.as_str()).collect();
         let all = [
             "Visa",

@@ -38,6 +38,8 @@ pub struct Settings {
     pub tenants: Option<PathBuf>,
     /// `[store]`
     pub store: Store,
+    /// `[cards]`: the file with the table of card brands. `None`: the one that comes with Keyhush.
+    pub brands: Option<PathBuf>,
 }
 
 /// `[eal]`: what DPDK's environment layer is started with, besides what wires and lcores say.

@@ -32,6 +32,7 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("[management]", &["listen"]),
     ("[tenants]", &["directory"]),
     ("[store]", &["directory"]),
+    ("[cards]", &["brands"]),
 ];
 
 /// A settings file is small; a larger one is another file.
@@ -124,12 +125,13 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> O
     let sip = tables::read_sip(document, root);
     let calls = tables::read_calls(document, root);
     let secure_mode = tables::read_secure_mode(document, root);
-    let reference = tables::read_reference(document, root);
     let admin = tables::read_admin(document, root);
     let agents = served::read_agents(document, root);
+    let reference = tables::read_reference(document, root, agents.is_some());
     let management = served::read_management(document, root, agents.as_ref());
     let tenants = places::read_tenants(document, root, beside);
     let store = places::read_store(document, root, beside);
+    let brands = places::read_cards(document, root, beside);
     let lcores = lcores::read_lcores(document, root, &wires);
     let (pool, pool_place) = tables::read_pool(document, root);
     check_waits(document, root, idle, secure_mode);
@@ -159,6 +161,7 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> O
         management,
         tenants,
         store,
+        brands,
     };
     settings.pool.data_room = data_room(&settings.wires);
     pool::settle(document, &mut settings, pool_place);

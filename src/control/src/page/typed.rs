@@ -81,7 +81,8 @@ impl TypedDetails {
                 None
             }
         };
-        let months: [(_, &str, fn(Details, CardMonth) -> Result<Details, TypedWrong>); 2] = [
+        type With = fn(Details, CardMonth) -> Result<Details, TypedWrong>;
+        let months: [(_, &str, With); 2] = [
             ("expiry", &self.expiry, Details::with_expiry),
             ("valid_from", &self.valid_from, Details::with_valid_from),
         ];

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use handover::{CallHandle, Instant, Press, Side, Transport};
-use secret::Digit;
+use handover::{CallHandle, Counters, Instant, Press, Side, Transport};
+use secret::{Digit, Vault};
 
 use super::{CALL, House, eventually, pad};
 use crate::presses::Presses;
@@ -17,6 +17,11 @@ fn at(millis: u64) -> Instant {
 fn press(pad: &secret::Pad, call: CallHandle, transport: Transport, key: u8, millis: u64) -> Press {
     let digit = pad.seal(&Digit::from_ascii(key).expect("a key"));
     Press { call, transport, from: Side::Carrier, digit, onset: at(millis), level: None }
+}
+
+fn presses_of(calls: usize) -> Presses {
+    let vault = Vault::new(1_024).expect("memory may be locked");
+    Presses::new(calls, vault, Counters::default())
 }
 
 fn call(slot: u32) -> CallHandle {
@@ -73,20 +78,20 @@ fn what_another_pad_sealed_may_open_as_another_key_but_never_panics() {
     })
     .expect("one page may be locked");
     ring.push(press(&theirs, CALL, Transport::Event, b'5', 0)).expect("room");
-    let mut presses = Presses::new(8);
-    presses.empty(at(0), &ring, &ours);
+    let mut presses = presses_of(8);
+    presses.empty(at(0), &ring, &ours, &mut |_, _, _| {});
     assert!(ring.is_empty());
 }
 
 #[test]
 fn only_so_many_calls_are_remembered_and_the_oldest_goes() {
     let (pad, ring) = (pad(), Ring::new(64));
-    let mut presses = Presses::new(2);
+    let mut presses = presses_of(2);
     for (slot, millis) in [(1, 0), (2, 1_000), (1, 2_000), (3, 3_000)] {
         ring.push(press(&pad, call(slot), Transport::Event, b'7', millis)).expect("room");
-        presses.empty(at(millis), &ring, &pad);
+        presses.empty(at(millis), &ring, &pad, &mut |_, _, _| {});
     }
-    presses.empty(at(9_000), &ring, &pad);
+    presses.empty(at(9_000), &ring, &pad, &mut |_, _, _| {});
     assert_eq!(presses.counts(call(1)).merged, 2);
     assert_eq!(presses.counts(call(2)).merged, 0);
     assert_eq!(presses.counts(call(3)).merged, 1);
@@ -96,9 +101,9 @@ fn only_so_many_calls_are_remembered_and_the_oldest_goes() {
 #[test]
 fn the_next_call_in_the_same_slot_starts_at_nothing() {
     let (pad, ring) = (pad(), Ring::new(64));
-    let mut presses = Presses::new(2);
+    let mut presses = presses_of(2);
     ring.push(press(&pad, call(1), Transport::Tone, b'7', 0)).expect("room");
-    presses.empty(at(0), &ring, &pad);
+    presses.empty(at(0), &ring, &pad, &mut |_, _, _| {});
     let next = CallHandle { slot: 1, generation: 1 };
     assert_eq!(presses.counts(next).by_transport.values().sum::<u64>(), 0);
 }
@@ -107,7 +112,7 @@ fn the_next_call_in_the_same_slot_starts_at_nothing() {
 #[test]
 fn the_agents_keys_do_not_count_nor_do_their_echoes() {
     let (pad, ring) = (pad(), Ring::new(64));
-    let mut presses = Presses::new(2);
+    let mut presses = presses_of(2);
     ring.push(press(&pad, CALL, Transport::Event, b'7', 0)).expect("room");
     let agent = Press { from: Side::Customer, ..press(&pad, CALL, Transport::Info, b'7', 100) };
     ring.push(agent).expect("room");
@@ -118,11 +123,11 @@ fn the_agents_keys_do_not_count_nor_do_their_echoes() {
     };
     ring.push(tone(Side::Customer, 200, -20)).expect("room");
     ring.push(tone(Side::Carrier, 320, -34)).expect("room");
-    presses.empty(at(400), &ring, &pad);
-    presses.empty(at(1_000), &ring, &pad);
+    presses.empty(at(400), &ring, &pad, &mut |_, _, _| {});
+    presses.empty(at(1_000), &ring, &pad, &mut |_, _, _| {});
     assert_eq!(presses.counts(CALL).merged, 1);
     ring.push(tone(Side::Carrier, 1_400, -10)).expect("room");
-    presses.empty(at(1_500), &ring, &pad);
-    presses.empty(at(2_000), &ring, &pad);
+    presses.empty(at(1_500), &ring, &pad, &mut |_, _, _| {});
+    presses.empty(at(2_000), &ring, &pad, &mut |_, _, _| {});
     assert_eq!(presses.counts(CALL).merged, 2);
 }

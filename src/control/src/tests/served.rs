@@ -95,10 +95,10 @@ fn the_console_has_the_certificate_read_again() {
         unreachable!("it cannot be used: {reply:?}")
     };
     assert!(message.contains("agents.pem") && message.contains("stays in use"), "{message}");
-    assert!(fetched(&mut client(address, &old), "/").starts_with("HTTP/1.1 404"));
+    assert!(fetched(&mut client(address, &old), "/").starts_with("HTTP/1.1 303"));
     std::fs::copy(&fresh, &old).expect("copied");
     assert_eq!(house.ask(&Ask::Reload {}), Reply::Done {});
-    assert!(fetched(&mut client(address, &fresh), "/").starts_with("HTTP/1.1 404"));
+    assert!(fetched(&mut client(address, &fresh), "/").starts_with("HTTP/1.1 303"));
 }
 
 #[test]

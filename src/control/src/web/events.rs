@@ -97,6 +97,17 @@ impl Channel {
         });
     }
 
+    /// Sends an event that says nothing but its name, and means nothing later.
+    pub fn tell(&self, name: &str) {
+        let event = Bytes::from(format!("event: {name}\ndata:\n\n"));
+        let mut inner = self.0.borrow_mut();
+        let most = inner.limits.queue;
+        inner.subscribers.retain(|subscriber| {
+            let Some(queue) = subscriber.upgrade() else { return false };
+            queue.borrow_mut().push(event.clone(), most)
+        });
+    }
+
     /// The id of the last event: what a page that shows all of it subscribes with.
     pub fn last_id(&self) -> String {
         let inner = self.0.borrow();

@@ -10,7 +10,7 @@ use super::body::Body;
 use super::events::Subscription;
 
 /// A request, read to its end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// Method, path, header fields.
     pub parts: request::Parts,

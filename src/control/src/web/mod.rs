@@ -42,7 +42,7 @@ mod stream;
 mod talk;
 mod turn;
 
-pub use ask::{Answer, Ask, AskError, Failure};
+pub use ask::{Answer, Ask, AskError, AskThen, Failure};
 pub use events::{Channel, ChannelLimits, Subscription};
 pub use limits::WebLimits;
 pub use message::{Request, Response};

@@ -12,12 +12,14 @@ use crate::exit::Failure;
 pub(crate) fn run(given: &CheckArgs) -> Result<(), Failure> {
     let loaded = Settings::load(&given.config).and_then(|settings| {
         let tenants = settings.load_tenants()?;
+        settings.load_brands()?;
         Ok((settings, tenants))
     });
     if given.json {
         return in_json(given, loaded);
     }
     let (settings, tenants) = loaded?;
+    crate::cards::brands(&settings)?;
     let tenants = tenants.len();
     let (wires, lcores) = (settings.wires.len(), settings.lcores.len());
     let (mbufs, need) = (settings.pool.mbufs, settings.pool_need());

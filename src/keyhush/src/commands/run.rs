@@ -10,7 +10,8 @@ use crate::exit::Failure;
 pub(crate) fn run(given: &RunArgs) -> Result<(), Failure> {
     let settings = Settings::load(&given.config)?;
     settings.load_tenants()?;
-    crate::run::run(&settings).map_err(Failure::new)
+    let brands = crate::cards::brands(&settings)?;
+    crate::run::run(&settings, brands).map_err(Failure::new)
 }
 
 /// Says that this program was built without the data path.

@@ -30,6 +30,7 @@ use control::{Control, Gauge};
 use handover::rings::Ring;
 use handover::{Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, WireId};
 use nic::{Clock, Eal, LcoreHandle, LcoreId, NicError};
+use payment::BrandTable;
 use pipeline::reassembly::ReassemblyLimits;
 use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
 use secret::Pad;
@@ -115,7 +116,7 @@ struct Shared {
 ///
 /// # Errors
 /// When DPDK, a device or the system refuses; nothing is left running then.
-pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
+pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(system("signals"))?;
@@ -127,7 +128,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     let counters: Vec<Counters> = settings.lcores.iter().map(|_| Counters::default()).collect();
     let own = Counters::default();
     // The console first: where another Keyhush answers on its socket, no port is started.
-    let console = console(settings, &shared, &counters, &own)?;
+    let console = console(settings, brands, &shared, &counters, &own)?;
     let mut wires = Wires::start(&eal, settings, own.clone())?;
     let mut at_work = Vec::new();
     for (number, own) in counters.iter().enumerate() {
@@ -185,6 +186,7 @@ fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>) -> io::Result<Sh
 /// Starts the control core.
 fn console(
     settings: &Settings,
+    brands: BrandTable,
     shared: &Shared,
     lcores: &[Counters],
     own: &Counters,
@@ -212,6 +214,7 @@ fn console(
             certificate: agents.certificate.clone(),
             key: agents.key.clone(),
         }),
+        payments: settings.agents.is_some().then(|| payments(settings, brands)),
         management: settings.management.map(|management| management.listen),
         limits: control::Limits::default(),
         web: control::web::WebLimits::default(),
@@ -219,6 +222,21 @@ fn console(
         hooks: shared.hooks.orders(),
     })
     .map_err(RunError::Control)
+}
+
+fn payments(settings: &Settings, brands: BrandTable) -> control::Payments {
+    let reread = settings.clone();
+    control::Payments {
+        tenants: Arc::new(move || {
+            let tenants = reread.load_tenants();
+            tenants.map_err(|error| format!("{error}\nThe tenants from before stay in use."))
+        }),
+        secure_mode: settings.secure_mode,
+        wires: settings.wires.iter().map(|wire| wire.name.clone()).collect(),
+        brands,
+        store: settings.store.directory.clone(),
+        calls: settings.calls.calls as usize,
+    }
 }
 
 /// Gives an lcore what it works with.

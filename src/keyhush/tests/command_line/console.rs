@@ -41,8 +41,9 @@ impl Running {
             gauges: Vec::new(),
             clock: Arc::new(|| Instant::from_nanos(90_000_000_000)),
             agents: None,
+            payments: None,
             management: None,
-            limits: control::Limits::default(),
+            limits: control::Limits { locked_slots: 1_024, ..control::Limits::default() },
             web: control::web::WebLimits::default(),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::from([]),

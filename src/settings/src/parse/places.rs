@@ -1,4 +1,4 @@
-//! Directories: `[tenants]` and `[store]`. What is no whole path lies beside the settings file.
+//! Directories and files: `[tenants]`, `[store]` and `[cards]`. What is no whole path lies beside the settings file.
 
 use std::path::{Path, PathBuf};
 
@@ -13,25 +13,41 @@ pub(super) fn read_tenants(
 ) -> Option<PathBuf> {
     let section = root.table(document, "tenants")?;
     only(document, &section, "[tenants]");
-    read_directory(document, &section, beside)
+    read_place(document, &section, "directory", beside)
+}
+
+pub(super) fn read_cards(
+    document: &mut Document<'_>,
+    root: &Section<'_, '_>,
+    beside: &Path,
+) -> Option<PathBuf> {
+    let section = root.table(document, "cards")?;
+    only(document, &section, "[cards]");
+    read_place(document, &section, "brands", beside)
 }
 
 pub(super) fn read_store(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> Store {
     let usual = || PathBuf::from(Store::DIRECTORY);
     let Some(section) = root.table(document, "store") else { return Store { directory: usual() } };
     only(document, &section, "[store]");
-    Store { directory: read_directory(document, &section, beside).unwrap_or_else(usual) }
+    Store { directory: read_place(document, &section, "directory", beside).unwrap_or_else(usual) }
 }
 
-fn read_directory(document: &mut Document<'_>, section: &Section<'_, '_>, beside: &Path) -> Option<PathBuf> {
-    let (path, span) = section.text(document, "directory")?;
+fn read_place(
+    document: &mut Document<'_>,
+    section: &Section<'_, '_>,
+    key: &str,
+    beside: &Path,
+) -> Option<PathBuf> {
+    let (path, span) = section.text(document, key)?;
     if path.is_empty() || path.contains('\0') {
+        let what = if key == "directory" { "directory" } else { "file" };
         document.problem(
             span,
-            section.path("directory"),
+            section.path(key),
             format!("\"{}\"", path.escape_debug()),
-            "the path of a directory, whole or from the settings file's own",
-            "name a directory, or remove the line",
+            format!("the path of a {what}, whole or from the settings file's own"),
+            format!("name a {what}, or remove the line"),
         );
     }
     Some(beside.join(path))

@@ -148,10 +148,15 @@ pub(super) fn read_secure_mode(document: &mut Document<'_>, root: &Section<'_, '
     secure
 }
 
-pub(super) fn read_reference(document: &mut Document<'_>, root: &Section<'_, '_>) -> Reference {
-    let Some(section) = root.table(document, "reference") else { return Reference::default() };
+/// Where agents are served there are references to be heard.
+pub(super) fn read_reference(
+    document: &mut Document<'_>,
+    root: &Section<'_, '_>,
+    has_agents: bool,
+) -> Reference {
+    let Some(section) = root.table(document, "reference") else { return Reference { hear: has_agents } };
     only(document, &section, "[reference]");
-    Reference { hear: section.boolean(document, "hear").unwrap_or(false) }
+    Reference { hear: section.boolean(document, "hear").unwrap_or(has_agents) }
 }
 
 pub(super) fn read_pool(document: &mut Document<'_>, root: &Section<'_, '_>) -> (Pool, Option<Range<usize>>) {

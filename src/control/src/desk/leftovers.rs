@@ -1,0 +1,121 @@
+//! Attempts of which nobody knows what became of them, and whose page is gone: those that were under way when the process ended, and those
+//! whose PSP did not answer for as long as a page waited. The PSP is asked about each by our own reference, seldom, until it says.
+
+use core::time::Duration;
+use std::collections::{HashMap, VecDeque};
+
+use handover::Instant;
+use http::StatusCode;
+use payment::{Attempt, Found, Money, Outcome};
+
+use super::Desk;
+use super::paying::record;
+use super::records::{today, with_store};
+use crate::site::Site;
+use crate::store::{self, State, StoreError};
+use crate::web::{Order, Response, Work};
+
+/// How often the disk is asked for such attempts.
+const PERIOD: Duration = Duration::from_secs(60);
+/// Between two questions to PSPs.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long the answer to one may take.
+const LOOK_UP: Duration = Duration::from_secs(20);
+/// What has not changed for so long is nothing that is under way elsewhere: milliseconds.
+const SETTLED: i64 = 15 * 60 * 1000;
+/// A PSP that knows of none, so often, has had none.
+const NOTHING_TIMES: u32 = 3;
+
+/// What is to be asked about.
+pub(crate) struct Leftovers {
+    next_list: Instant,
+    next_question: Instant,
+    waiting: VecDeque<store::Attempt>,
+    /// How often the PSP knew of none.
+    nothing: HashMap<String, u32>,
+}
+
+impl Leftovers {
+    pub(crate) fn new(now: Instant) -> Self {
+        let (waiting, nothing) = (VecDeque::new(), HashMap::new());
+        Leftovers { next_list: now, next_question: now, waiting, nothing }
+    }
+}
+
+impl Desk {
+    pub(super) fn ask_about_leftovers(&mut self, now: Instant) {
+        if now >= self.leftovers.next_list {
+            self.leftovers.next_list = now + PERIOD;
+            let directory = self.records.directory().to_owned();
+            let work = move || with_store(&directory, |store| store.unresolved_attempts());
+            self.orders.push(Order::Work(Work::new(work, |listed, site: &mut Site, now| {
+                if let Some(desk) = &mut site.desk {
+                    desk.listed(now, listed);
+                }
+                Response::text(StatusCode::OK, "")
+            })));
+        }
+        if now >= self.leftovers.next_question
+            && let Some(attempt) = self.leftovers.waiting.pop_front()
+        {
+            self.leftovers.next_question = now + PAUSE;
+            self.ask_about(attempt);
+        }
+    }
+
+    fn listed(&mut self, _: Instant, listed: Result<Vec<store::Attempt>, StoreError>) {
+        let Ok(listed) = listed else {
+            self.figures.store_failures += 1;
+            return;
+        };
+        let is_new = self.leftovers.nothing.len() <= listed.len();
+        if !is_new {
+            self.leftovers.nothing.retain(|name, _| listed.iter().any(|one| one.our_reference == *name));
+        }
+        // A page that is still there asks by itself.
+        let has_page = |one: &store::Attempt| self.names.contains_key(&one.session);
+        self.leftovers.waiting = listed.into_iter().filter(|one| !has_page(one)).collect();
+    }
+
+    fn ask_about(&mut self, left: store::Attempt) {
+        let is_old = today().unix_millis() - left.changed.unix_millis() > SETTLED;
+        if left.state == State::Prepared {
+            // It is sent at once after it is prepared, or never.
+            if is_old {
+                self.records.push(record(&left.our_reference, &Outcome::NotTaken));
+            }
+            return;
+        }
+        let Some(served) = self.directory.get(&left.tenant).cloned() else { return };
+        let money = Money::new(u64::try_from(left.amount).unwrap_or(0), &left.currency);
+        let (Some(money), true) = (money, served.provider.name() == left.psp) else { return };
+        let attempt = Attempt {
+            number: 0,
+            idempotency_key: left.idempotency_key,
+            reference: left.our_reference,
+            money,
+            order: left.order_reference.unwrap_or_default(),
+        };
+        let Some(outgoing) = served.provider.look_up(&attempt) else { return };
+        self.ask(outgoing, LOOK_UP, move |result, site: &mut Site, _| {
+            let Some(desk) = &mut site.desk else { return };
+            let outcome = match served.provider.found(&attempt, result) {
+                Found::Settled(outcome) => outcome,
+                Found::Nothing if is_old => {
+                    let times = desk.leftovers.nothing.entry(attempt.reference.clone()).or_default();
+                    *times += 1;
+                    if *times < NOTHING_TIMES {
+                        return;
+                    }
+                    Outcome::NotTaken
+                }
+                Found::Nothing | Found::UnderWay | Found::NoAnswer => return,
+            };
+            if outcome != Outcome::Unknown {
+                desk.leftovers.nothing.remove(&attempt.reference);
+                desk.figures.resolved_late += 1;
+                desk.records.push(record(&attempt.reference, &outcome));
+            }
+        });
+    }
+}

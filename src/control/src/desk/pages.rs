@@ -1,0 +1,74 @@
+//! The pages themselves, and what they are made of.
+
+use handover::Instant;
+use http::StatusCode;
+
+use super::people::signed_in;
+use crate::page;
+use crate::site::Site;
+use crate::store::Agent;
+use crate::web::{Reply, Request, Response};
+
+/// `GET /`: a new payment.
+pub(crate) fn home(request: &Request, site: &mut Site, now: Instant) -> Reply<Site> {
+    signed_in(request, site, now, |_, site, _, agent| shell(site, &agent, None), to_sign_in)
+}
+
+/// `GET /payments/{id}`
+pub(crate) fn payment(request: &Request, site: &mut Site, now: Instant) -> Reply<Site> {
+    signed_in(request, site, now, payment_of, to_sign_in)
+}
+
+fn payment_of(request: &Request, site: &mut Site, _: Instant, agent: Agent) -> Response {
+    let name = request.param("id").unwrap_or("");
+    let is_there = site.desk.as_ref().is_some_and(|desk| desk.payment_of(&agent, name).is_some());
+    if is_there { shell(site, &agent, Some(name)) } else { page::not_found() }
+}
+
+fn shell(site: &Site, agent: &Agent, id: Option<&str>) -> Response {
+    let served = site.desk.as_ref().and_then(|desk| desk.directory().get(&agent.tenant));
+    let Some(served) = served else {
+        let why = "Your company is not set up on this box. Tell your supervisor.\n";
+        return Response::text(StatusCode::SERVICE_UNAVAILABLE, why);
+    };
+    page::payment(&page::Shell {
+        agent_name: &agent.user_name,
+        tenant_name: &served.tenant.name,
+        frame_origins: &served.tenant.frame_origins,
+        currencies: &currencies(),
+        currency: "GBP",
+        id,
+    })
+}
+
+/// The currencies that may be chosen.
+pub(crate) fn currencies() -> Vec<String> {
+    page::amount::CURRENCIES.iter().map(|currency| currency.code.to_owned()).collect()
+}
+
+fn to_sign_in() -> Response {
+    Response::see_other("/sign-in")
+}
+
+/// `GET /sign-in`. Whoever signs in may see it in a frame of any tenant's: it says nothing of anybody.
+pub(crate) fn sign_in(_: &Request, site: &mut Site, _: Instant) -> Reply<Site> {
+    let origins: Vec<String> = site.desk.as_ref().map_or_else(Vec::new, |desk| {
+        desk.directory().all().flat_map(|served| served.tenant.frame_origins.clone()).collect()
+    });
+    page::sign_in(&origins).into()
+}
+
+/// `GET /assets/keyhush.js`
+pub(crate) fn script(request: &Request, _: &mut Site, _: Instant) -> Reply<Site> {
+    page::asset_js(request).into()
+}
+
+/// `GET /assets/keyhush.css`
+pub(crate) fn style(request: &Request, _: &mut Site, _: Instant) -> Reply<Site> {
+    page::asset_css(request).into()
+}
+
+/// `GET /assets/keyhush.svg`
+pub(crate) fn icon(request: &Request, _: &mut Site, _: Instant) -> Reply<Site> {
+    page::asset_icon(request).into()
+}

@@ -1,0 +1,224 @@
+//! The desk in virtual time: calls, keys and answers in; commands and pages out.
+#![allow(clippy::panic, reason = "a test that panics has failed, as it should")]
+
+use core::time::Duration;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use handover::{
+    Answer, CallBegun, CallEvent, CallHandle, Command, Instant, LcoreLink, MaskKey, Refusal, Request, Side,
+    WireId,
+};
+use payment::session::{Icon, Shown, Stop};
+use payment::{Brand, BrandTable, FieldKind, Money};
+use secret::{Digit, Vault};
+use settings::{BrandSettings, Settings, Tenants};
+
+use super::*;
+use crate::store::{Password, Store};
+
+mod calls;
+mod ends;
+mod pairing;
+
+static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
+
+const CALL: CallHandle = CallHandle { slot: 3, generation: 1 };
+const OTHER_CALL: CallHandle = CallHandle { slot: 4, generation: 1 };
+const CARD: &str = "4111111111111111#";
+
+/// Two tenants, an agent of each, and a signalling lcore that does what it is told.
+struct Rig {
+    directory: PathBuf,
+    desk: Desk,
+    config: DeskConfig,
+    now: Instant,
+    link: LcoreLink,
+    agents: [Agent; 2],
+    /// What was commanded.
+    commands: Vec<Command>,
+    /// What `Enter` is answered with; `None` is no answer.
+    answer: Option<Result<(), Refusal>>,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Bytes that are another's each time, and the same in each run of a test thread.
+fn counted(bytes: &mut [u8]) -> bool {
+    thread_local!(static NEXT: std::cell::Cell<u32> = const { std::cell::Cell::new(1) });
+    for byte in bytes {
+        let state = NEXT.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        NEXT.set(state);
+        *byte = (state >> 24) as u8;
+    }
+    true
+}
+
+fn tenants(directory: &std::path::Path) -> Tenants {
+    for (id, number) in [("one", "+44 20 7946 0100"), ("two", "+44 20 7946 0200")] {
+        let text = format!(
+            "numbers = [\"{number}\"]\n[pan_display]\nfirst_six = true\n[psp]\nkind = \"sandbox\"\nendpoint = \"https://127.0.0.1:1\"\n"
+        );
+        fs::write(directory.join(format!("{id}.toml")), text).expect("written");
+    }
+    Tenants::load(directory).map_err(|error| error.to_string()).expect("right")
+}
+
+impl Rig {
+    fn new() -> Self {
+        let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("keyhush-desk-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("tenants")).expect("a directory");
+        let tenants = tenants(&directory.join("tenants"));
+        let text = "[[wire]]\ncarrier = \"net_null0\"\ncustomer = \"net_null1\"\n[[lcore]]\ncore = 0\nwires = [\"wire-1\"]\nsignalling = true\n";
+        let settings = Settings::parse(std::path::Path::new("x.toml"), text);
+        let secure = settings.map_err(|problems| problems.to_string()).map(|settings| settings.secure_mode);
+        let wires = ["wire-1".to_owned()];
+        let served = Directory::new(tenants, &secure.expect("right"), &wires).expect("they can be served");
+        let written = BrandSettings::load(std::path::Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../config/brands.toml"
+        )));
+        let written = written.map_err(|error| error.to_string()).expect("right");
+        let brands: Result<Vec<Brand>, _> = written
+            .into_iter()
+            .map(|one| Brand::read(one.name, &one.numbers, &one.lengths, one.csc, one.luhn))
+            .collect();
+        let store = directory.join("store");
+        let agents = ["one", "two"].map(|tenant| agent(&store, tenant));
+        let link = LcoreLink::new(1);
+        let config = DeskConfig {
+            directory: Arc::new(served),
+            brands: Arc::new(BrandTable::new(brands.expect("brands")).expect("a table")),
+            vault: Vault::new(1_024).expect("memory may be locked"),
+            store,
+            lcores: vec![link.clone()],
+            signalling_failed: Arc::new(AtomicBool::new(false)),
+            calls: 16,
+            random: counted,
+        };
+        let now = Instant::from_nanos(1_000_000_000_000);
+        let desk = Desk::new(now, config.clone(), 0);
+        let (commands, answer) = (Vec::new(), Some(Ok(())));
+        let mut rig = Rig { directory, desk, config, now, link, agents, commands, answer };
+        rig.turn();
+        rig
+    }
+
+    /// A turn of the loop: the lcores live, commands are answered.
+    fn turn(&mut self) {
+        self.link.beat();
+        self.turn_without_heartbeat();
+    }
+
+    fn turn_without_heartbeat(&mut self) {
+        drop(self.desk.turn(self.now, 0));
+        while let Some(Request { token, command }) = self.desk.commands().pop_front() {
+            let answer = match (&command, self.answer) {
+                (Command::Enter { .. }, None) => None,
+                (Command::Enter { call, .. }, Some(Ok(()))) => Some(Answer::Done { call: *call }),
+                (Command::Enter { .. }, Some(Err(why))) => Some(Answer::Refused(why)),
+                _ => Some(Answer::Done { call: CALL }),
+            };
+            self.commands.push(command);
+            if let Some(answer) = answer {
+                self.desk.answered(self.now, token, &answer);
+            }
+        }
+    }
+
+    fn wait(&mut self, milliseconds: u64) {
+        for _ in 0..milliseconds / 10 {
+            self.now = self.now + Duration::from_millis(10);
+            self.turn();
+        }
+    }
+
+    fn call_begins(&mut self, call: CallHandle, called: &str) {
+        let begun = CallBegun {
+            call,
+            since: self.now,
+            wire: WireId(0),
+            from: Side::Carrier,
+            called: [Some(format!("sip:{called}@sbc.example").into()), None],
+            calling: [Some("sip:+441632960001@carrier.example".into()), None],
+            held: false,
+        };
+        self.desk.call_event(self.now, CallEvent::Begun(Box::new(begun)));
+    }
+
+    fn begin(&mut self, agent: usize) -> String {
+        let money = Money::new(1_234, "GBP").expect("money");
+        let name = self.desk.begin(self.now, self.agents[agent].clone(), money, "INV-7");
+        let name = name.expect("it begins");
+        self.turn();
+        name
+    }
+
+    fn payment(&self, name: &str) -> &Payment {
+        let id = self.desk.names.get(name).expect("it is there");
+        self.desk.payments.get(id).expect("it is there")
+    }
+
+    fn shown(&self, name: &str) -> serde_json::Value {
+        let payment = self.payment(name);
+        let text = self.desk.shown(self.now, payment, &payment.session.view());
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn stage(&self, name: &str) -> Shown {
+        self.payment(name).session.view().stage
+    }
+
+    fn icon(&self, name: &str) -> Icon {
+        self.payment(name).session.view().icon
+    }
+
+    /// A field's length.
+    fn keyed(&self, name: &str, kind: FieldKind) -> usize {
+        let fields = self.payment(name).session.view().fields;
+        fields.into_iter().find(|field| field.kind == kind).map_or(0, |field| field.length)
+    }
+
+    fn reference(&self, name: &str) -> String {
+        self.shown(name)["reference"].as_str().expect("it is shown").to_owned()
+    }
+
+    fn keys(&mut self, call: CallHandle, from: Side, keys: &str) {
+        for key in keys.bytes() {
+            let digit = Digit::from_ascii(key).expect("a key");
+            self.desk.press(self.now, call, from, &digit);
+            self.wait(200);
+        }
+    }
+
+    /// A payment whose reference was keyed in a call, and which is in SecureMode.
+    fn paired(&mut self) -> String {
+        self.call_begins(CALL, "+442079460100");
+        let name = self.begin(0);
+        let reference = self.reference(&name);
+        self.keys(CALL, Side::Customer, &reference);
+        self.wait(1_500);
+        assert_eq!((self.stage(&name), self.icon(&name)), (Shown::Keying, Icon::On));
+        name
+    }
+
+    fn has(&self, wanted: impl Fn(&Command) -> bool) -> bool {
+        self.commands.iter().any(wanted)
+    }
+}
+
+fn agent(store: &std::path::Path, tenant: &str) -> Agent {
+    let mut store = Store::open(store).map_err(|error| error.to_string()).expect("it opens");
+    let password = Password::new(zeroize::Zeroizing::new("correct horse battery".to_owned()));
+    let password = password.expect("long enough");
+    let now = crate::store::Timestamp::from_unix_millis(1_800_000_000_000);
+    store.add_agent(tenant, tenant, &password, now).map_err(|error| error.to_string()).expect("added")
+}
