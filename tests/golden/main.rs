@@ -4,6 +4,7 @@
 mod bad_wire;
 mod corpora;
 mod merged;
+mod payments;
 mod reference;
 mod switched;
 mod timing;

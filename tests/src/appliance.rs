@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use calls::{Calls, SecureDefault};
 use handover::{
-    Answer, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, Side, Transport,
-    WireId,
+    Answer, CallHandle, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, Side,
+    Transport, WireId,
 };
 use pipeline::lcore::LcoreLimits;
 use pipeline::{Arrival, Lcore, Outputs, Report, Signalling, SignallingLimits};
@@ -184,6 +184,11 @@ impl Appliance {
             self.wait(1);
         }
         None
+    }
+
+    /// The call of a Call-ID.
+    pub fn find(&self, call_id: &str) -> Option<CallHandle> {
+        self.signalling.calls().find(call_id.as_bytes())
     }
 
     /// Puts the call of a Call-ID into SecureMode; `true` when that is in force everywhere.

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use handover::{FlowKey, FlowMode, Formats, Instant, MaskKey, Side};
+use handover::{CallHandle, FlowKey, FlowMode, Formats, Instant, MaskKey, Rules, Side};
 
 use crate::Limits;
 use crate::fingerprint::Fingerprint;
@@ -20,6 +20,15 @@ const MEDIA_GAP: Duration = Duration::from_secs(12);
 
 /// How many `m=` lines of others a flow's formats are gathered from.
 const DESCRIBERS: usize = 8;
+
+/// The SecureMode of a call, as one that takes its place has it from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SecureMode {
+    pub(crate) mask_key: MaskKey,
+    pub(crate) rules: Option<Rules>,
+    /// The call that a payment put into SecureMode, and with whose it ends.
+    pub(crate) of: Option<CallHandle>,
+}
 
 /// A subscription with a Call-ID of its own.
 #[derive(Clone, Debug)]
@@ -117,6 +126,12 @@ pub(crate) struct Call {
     pub(crate) last_media: Option<Instant>,
     pub(crate) answered: bool,
     pub(crate) secured: Option<MaskKey>,
+    /// How its flows are masked; `None`: as usual. In SecureMode only.
+    pub(crate) rules: Option<Rules>,
+    /// A payment has put it into SecureMode.
+    pub(crate) held: bool,
+    /// It has its SecureMode from this call, which a payment put there.
+    pub(crate) heir_of: Option<CallHandle>,
     /// In SecureMode audio came whose tones cannot be masked.
     pub(crate) unmaskable: bool,
     /// The secured flows are silent (fail closed).
@@ -144,6 +159,9 @@ impl Call {
             last_media: None,
             answered: false,
             secured,
+            rules: None,
+            held: false,
+            heir_of: None,
             unmaskable: false,
             silent: false,
             secured_at: 0,
@@ -161,6 +179,12 @@ impl Call {
     /// The destination of that stamp.
     pub(crate) fn destination(&self, stamp: u64) -> Option<&Destination> {
         self.destinations.iter().find(|destination| destination.stamp == stamp)
+    }
+
+    /// What a call has of it that takes its place. `own` is its handle.
+    pub(crate) fn heritage(&self, own: CallHandle) -> Option<SecureMode> {
+        let of = if self.held { Some(own) } else { self.heir_of };
+        self.secured.map(|mask_key| SecureMode { mask_key, rules: self.rules, of })
     }
 
     /// What is done with what comes from the carrier side. Keys of the customer side are never masked.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use handover::{CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal};
+use handover::{CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal, Rules};
 
 use crate::claims::Flows;
 use crate::fingerprint::{Fingerprint, Seed};
@@ -55,6 +55,13 @@ impl Calls {
         }
     }
 
+    /// Sets how flows are masked whose calls have no rules of their own, and whether any is listened to for call
+    /// references, which a call's own rules do not change.
+    pub fn set_rules(&mut self, usual: Rules, changes: &mut Vec<FlowUpdate>) {
+        self.flows.set_usual(usual);
+        self.settle(changes);
+    }
+
     /// Media of the call was seen: it is neither evicted nor forgotten while it goes on. Stale handles are ignored.
     pub fn media_seen(&mut self, now: Instant, call: CallHandle) {
         if let Some(slot) = self.table.slot_of(call) {
@@ -79,7 +86,7 @@ impl Calls {
         self.index.get(&self.seed.of(call_id)).map(|&slot| self.table.handle(slot))
     }
 
-    /// Puts a call into SecureMode, or gives it another mask key.
+    /// Puts a call into SecureMode, or gives it another mask key. That of a call which a payment holds stays as it is.
     ///
     /// # Errors
     /// [`Refusal::NoSuchCall`] where the handle is stale, [`Refusal::Encrypted`] where media towards the customer
@@ -92,20 +99,112 @@ impl Calls {
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
-        if self.table.get(slot).is_some_and(|call| call.is_encrypted()) {
-            return Err(Refusal::Encrypted);
+        self.may_be_secured(slot)?;
+        if !self.table.get(slot).is_some_and(|call| call.held) {
+            self.put_into_secure_mode(slot, mask_key);
         }
-        if let Some(call) = self.table.get_mut(slot) {
-            // What was seen of an earlier SecureMode may not hold any more.
-            call.unmaskable = false;
-        }
-        self.set_secured(slot, Some(mask_key));
         self.schedule(now, slot);
         self.settle(changes);
         Ok(())
     }
 
-    /// Ends a call's SecureMode.
+    fn may_be_secured(&self, slot: u32) -> Result<(), Refusal> {
+        let encrypted = self.table.get(slot).is_some_and(|call| call.is_encrypted());
+        if encrypted { Err(Refusal::Encrypted) } else { Ok(()) }
+    }
+
+    fn put_into_secure_mode(&mut self, slot: u32, mask_key: MaskKey) {
+        if let Some(call) = self.table.get_mut(slot) {
+            // What was seen of an earlier SecureMode may not hold any more.
+            call.unmaskable = false;
+        }
+        self.set_secured(slot, Some(mask_key));
+    }
+
+    /// A payment puts a call into SecureMode by rules of its own, or changes them and the mask key. They hold for all
+    /// its flows, those that come later too.
+    ///
+    /// # Errors
+    /// As [`Calls::secure`].
+    pub fn enter(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        mask_key: MaskKey,
+        rules: Rules,
+        changes: &mut Vec<FlowUpdate>,
+    ) -> Result<(), Refusal> {
+        let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
+        self.may_be_secured(slot)?;
+        if let Some(call) = self.table.get_mut(slot) {
+            call.held = true;
+            call.heir_of = None;
+        }
+        self.put_into_secure_mode(slot, mask_key);
+        self.set_call_rules(call, rules);
+        self.schedule(now, slot);
+        self.settle(changes);
+        Ok(())
+    }
+
+    /// Other rules for a call that a payment holds in SecureMode.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchCall`] where no payment holds it.
+    pub fn rule(
+        &mut self,
+        call: CallHandle,
+        rules: Rules,
+        changes: &mut Vec<FlowUpdate>,
+    ) -> Result<(), Refusal> {
+        if !self.is_held(call) {
+            return Err(Refusal::NoSuchCall);
+        }
+        self.set_call_rules(call, rules);
+        self.settle(changes);
+        Ok(())
+    }
+
+    /// A payment ends a call's SecureMode, and that of the calls that had it from it.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchCall`] where the handle is stale.
+    pub fn leave(
+        &mut self,
+        now: Instant,
+        call: CallHandle,
+        changes: &mut Vec<FlowUpdate>,
+    ) -> Result<(), Refusal> {
+        let own = self.table.slot_of(call);
+        for slot in self.heirs_of(call).into_iter().chain(own) {
+            self.set_secured(slot, None);
+            self.schedule(now, slot);
+        }
+        self.settle(changes);
+        own.map(|_| ()).ok_or(Refusal::NoSuchCall)
+    }
+
+    /// The calls that have their SecureMode from another.
+    fn heirs_of(&self, call: CallHandle) -> Vec<u32> {
+        let is_heir = |slot: &u32| self.table.get(*slot).is_some_and(|heir| heir.heir_of == Some(call));
+        self.in_secure_mode.iter().copied().filter(is_heir).collect()
+    }
+
+    fn set_call_rules(&mut self, call: CallHandle, rules: Rules) {
+        for slot in self.heirs_of(call).into_iter().chain(self.table.slot_of(call)) {
+            if let Some(call) = self.table.get_mut(slot) {
+                call.rules = Some(rules);
+                call.destinations.iter().for_each(|destination| self.flows.touch(destination.key));
+            }
+        }
+    }
+
+    /// Whether a payment holds that call in SecureMode; it does not hold a stale handle's.
+    pub fn is_held(&self, call: CallHandle) -> bool {
+        self.table.slot_of(call).and_then(|slot| self.table.get(slot)).is_some_and(|call| call.held)
+    }
+
+    /// Ends a call's SecureMode, whoever asked for it.
     ///
     /// # Errors
     /// [`Refusal::NoSuchCall`] where the handle is stale.
@@ -217,6 +316,9 @@ impl Calls {
         }
         call.secured = secured;
         call.silent &= secured.is_some();
+        if secured.is_none() {
+            (call.rules, call.held, call.heir_of) = (None, false, None);
+        }
         for destination in &call.destinations {
             self.flows.secure(destination.key, destination.stamp, secured.is_some());
         }

@@ -29,11 +29,19 @@ struct Entry {
 pub(crate) struct Flows {
     entries: HashMap<FlowKey, Entry, Seed>,
     unsettled: Vec<FlowKey>,
+    /// How flows are masked whose calls have no rules of their own, and whether others are listened to.
+    usual: Rules,
 }
 
 impl Flows {
     pub(crate) fn new(seed: Seed) -> Self {
-        Flows { entries: HashMap::with_hasher(seed), unsettled: Vec::new() }
+        Flows { entries: HashMap::with_hasher(seed), unsettled: Vec::new(), usual: Rules::default() }
+    }
+
+    /// Sets the rules of calls that have none of their own.
+    pub(crate) fn set_usual(&mut self, usual: Rules) {
+        self.usual = usual;
+        self.unsettled.extend(self.entries.keys());
     }
 
     /// How many flows are claimed.
@@ -118,7 +126,7 @@ impl Flows {
     pub(crate) fn settle(&mut self, table: &Table, changes: &mut Vec<FlowUpdate>) {
         for key in self.unsettled.drain(..) {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
-            let flow = entry.flow(key, table);
+            let flow = entry.flow(key, table, self.usual);
             if flow != entry.installed {
                 entry.installed = flow;
                 changes.push(flow.map_or(FlowUpdate::Remove(key), FlowUpdate::Install));
@@ -134,7 +142,7 @@ impl Entry {
     /// What the claims come to. It is of the call that claimed it first and is still up; the newest claim of that call
     /// describes it, but whose media it is cannot be told: what any of them calls an event is one, and it is secured
     /// while any of them is.
-    fn flow(&mut self, key: FlowKey, table: &Table) -> Option<Flow> {
+    fn flow(&mut self, key: FlowKey, table: &Table, usual: Rules) -> Option<Flow> {
         let (stamp, slot) = self.elect(table)?;
         let call = table.get(slot)?;
         let owned = call.destination(stamp)?;
@@ -154,8 +162,7 @@ impl Entry {
             mode,
             reverse,
             formats: merged(core::iter::once(&owned.formats).chain(others()).collect::<Vec<_>>().into_iter()),
-            // Whoever sends it to the lcores sets them.
-            rules: Rules::default(),
+            rules: self.rules(table, usual),
             encrypted: owned.encrypted,
             learn: key.from == Side::Customer,
         })
@@ -178,6 +185,14 @@ impl Entry {
     fn newest_of(&self, slot: u32) -> Option<(u64, u32)> {
         let newest = self.claims.iter().rev().find(|(_, claimant)| **claimant == slot);
         newest.map(|(&stamp, &slot)| (stamp, slot))
+    }
+
+    /// As every call in SecureMode that claims the flow wants it: whose audio it is cannot be told, so that no call's
+    /// rules weaken another's. One that is not in SecureMode has no say.
+    fn rules(&self, table: &Table, usual: Rules) -> Rules {
+        let secured = self.secured.values().take(LOOKED_AT).filter_map(|slot| table.get(*slot));
+        let rules = secured.map(|call| call.rules.unwrap_or(usual)).reduce(Rules::strictest).unwrap_or(usual);
+        rules.with_reference_heard(usual.hears_reference())
     }
 
     /// The owner's mode, or, if it is not in SecureMode, that of whoever else is; silent if any is.

@@ -5,7 +5,7 @@ use core::hash::BuildHasher;
 use handover::{CallHandle, Counter, Endpoint, FlowUpdate, Instant, MaskKey, Side, VlanStack, WireId};
 use wire::sip::{Message, Method, StartLine};
 
-use crate::call::{Call, SUBSCRIPTIONS, Subscription};
+use crate::call::{Call, SUBSCRIPTIONS, SecureMode, Subscription};
 use crate::fingerprint::{Fingerprint, Seed};
 use crate::leg::{Leg, Said, Scope, Transaction};
 use crate::media::Description;
@@ -165,11 +165,12 @@ impl Calls {
     fn invited(&mut self, read: &Read<'_>, known: Option<u32>) -> Option<u32> {
         let replaced = self.replaced(read);
         let replaced_call = replaced.and_then(|slot| self.table.get(slot));
-        let inherited = replaced_call.and_then(|call| call.secured);
+        let inherited =
+            replaced.zip(replaced_call).and_then(|(slot, call)| call.heritage(self.table.handle(slot)));
         if let Some(slot) = known {
             // It is a call already: only SecureMode is passed on.
             if inherited.is_some() && self.table.get(slot).is_some_and(|call| call.secured.is_none()) {
-                self.set_secured(slot, inherited);
+                self.inherit(slot, inherited);
             }
             return Some(slot);
         }
@@ -177,6 +178,15 @@ impl Calls {
             call.legs.len() < self.limits.legs_per_call || call.spare_leg(read.now, &self.limits).is_some()
         });
         if joins { replaced } else { self.begin(read.now, inherited) }
+    }
+
+    /// A call has its SecureMode from another. The caller schedules and settles.
+    fn inherit(&mut self, slot: u32, inherited: Option<SecureMode>) {
+        if let Some(call) = self.table.get_mut(slot) {
+            call.rules = inherited.and_then(|mode| mode.rules);
+            call.heir_of = inherited.and_then(|mode| mode.of);
+        }
+        self.set_secured(slot, inherited.map(|mode| mode.mask_key));
     }
 
     /// The call of the dialog that an INVITE replaces (RFC 3891 section 3) or joins (RFC 3911): one in SecureMode, if
@@ -195,16 +205,16 @@ impl Calls {
     }
 
     /// A new call.
-    fn begin(&mut self, now: Instant, inherited: Option<MaskKey>) -> Option<u32> {
+    fn begin(&mut self, now: Instant, inherited: Option<SecureMode>) -> Option<u32> {
         if !self.make_room(now) {
             return None;
         }
         let secured = inherited.or(match self.secure_default {
-            SecureDefault::Always(mask_key) => Some(mask_key),
+            SecureDefault::Always(mask_key) => Some(SecureMode { mask_key, rules: None, of: None }),
             SecureDefault::Never => None,
         });
         let slot = self.table.insert(Call::new(now, None))?;
-        self.set_secured(slot, secured);
+        self.inherit(slot, secured);
         self.count(Counter::CallsBegun);
         Some(slot)
     }

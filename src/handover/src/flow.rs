@@ -287,6 +287,14 @@ impl Rules {
         self.set(Self::HEARS_REFERENCE, on)
     }
 
+    /// The rules of two that mask the same flow: nothing passes that either would not let pass, and what either masks
+    /// is masked. What is heard for call references is no matter of masking, and stays.
+    #[must_use]
+    pub const fn strictest(self, other: Rules) -> Self {
+        let either = self.0 | other.0 & !Self::HEARS_REFERENCE;
+        Rules(either).set(Self::UNMASKABLE_PASSES, self.passes_unmaskable() && other.passes_unmaskable())
+    }
+
     /// See [`Rules::with_unmaskable_passed`].
     pub const fn passes_unmaskable(self) -> bool {
         self.has(Self::UNMASKABLE_PASSES)
@@ -381,6 +389,18 @@ mod tests {
         let rules = Rules::default().with_silence(true).with_field_open(true).with_silence(false);
         assert!(rules.is_field_open() && !rules.is_silent() && !rules.passes_unmaskable());
         assert!(!rules.is_silent_while_keying() && !rules.hears_reference());
+    }
+
+    #[test]
+    fn the_strictest_of_two_rules_weakens_neither() {
+        let (lax, strict) =
+            (Rules::default().with_unmaskable_passed(true), Rules::default().with_silence(true));
+        for both in [lax.strictest(strict), strict.strictest(lax)] {
+            assert!(both.is_silent() && !both.passes_unmaskable());
+        }
+        assert!(lax.strictest(lax).passes_unmaskable());
+        let hears = Rules::default().with_reference_heard(true);
+        assert!(hears.strictest(lax).hears_reference() && !lax.strictest(hears).hears_reference());
     }
 
     #[test]

@@ -67,7 +67,6 @@ pub struct Signalling<B> {
     limits: SignallingLimits,
     calls: Calls,
     mask_key: MaskKey,
-    rules: Rules,
     lcores: Peers,
     secured: SecuredFlows,
     hold: Hold<B>,
@@ -84,20 +83,22 @@ pub struct Signalling<B> {
 }
 
 impl<B: Buffer> Signalling<B> {
-    /// Signalling for the lcores of `links`. `mask_key` is used by orders that name none, `rules` for every flow.
+    /// Signalling for the lcores of `links`. `mask_key` is used by orders that name none, `rules` for the flows of calls that
+    /// have none of their own.
     pub fn new(
         limits: SignallingLimits,
-        calls: Calls,
+        mut calls: Calls,
         mask_key: MaskKey,
         rules: Rules,
         links: Vec<LcoreLink>,
         counters: Counters,
         pad: Pad,
     ) -> Self {
+        let mut changes = Vec::new();
+        calls.set_rules(rules, &mut changes);
         Signalling {
             calls,
             mask_key,
-            rules,
             lcores: Peers::new(links, limits.backlog),
             secured: SecuredFlows::default(),
             hold: Hold::new(limits.held, limits.hold),
@@ -105,7 +106,7 @@ impl<B: Buffer> Signalling<B> {
             reassembly: Reassembly::new(limits.reassembly),
             sip_peers: SipPeers::new(limits.sip_peers),
             silenced: Vec::new(),
-            changes: Vec::new(),
+            changes,
             presses: Vec::new(),
             counters,
             pad,
@@ -180,16 +181,16 @@ impl<B: Buffer> Signalling<B> {
                     .ok_or(Refusal::NoSuchCall)
                     .and_then(|call| self.calls.secure(now, call, mask_key, &mut self.changes).map(|()| call))
             }
-            Command::Release { call_id, .. } => self
-                .calls
-                .find(&call_id)
-                .ok_or(Refusal::NoSuchCall)
-                .and_then(|call| self.calls.release(now, call, &mut self.changes).map(|()| call)),
-            Command::Enter { call, mask_key, .. } => {
-                self.calls.secure(now, call, mask_key, &mut self.changes).map(|()| call)
+            Command::Release { call_id, forced } => match self.calls.find(&call_id) {
+                None => Err(Refusal::NoSuchCall),
+                Some(call) if self.calls.is_held(call) && !forced => Err(Refusal::Paired),
+                Some(call) => self.calls.release(now, call, &mut self.changes).map(|()| call),
+            },
+            Command::Enter { call, mask_key, rules } => {
+                self.calls.enter(now, call, mask_key, rules, &mut self.changes).map(|()| call)
             }
-            Command::Leave { call } => self.calls.release(now, call, &mut self.changes).map(|()| call),
-            Command::Rule { call, .. } => Ok(call),
+            Command::Leave { call } => self.calls.leave(now, call, &mut self.changes).map(|()| call),
+            Command::Rule { call, rules } => self.calls.rule(call, rules, &mut self.changes).map(|()| call),
             Command::Announce => Ok(CallHandle::default()),
         };
         self.distribute();
@@ -252,7 +253,6 @@ impl<B: Buffer> Signalling<B> {
         let silent = self.lcores.any_lost();
         for mut update in self.changes.drain(..) {
             if let FlowUpdate::Install(flow) = &mut update {
-                flow.rules = self.rules;
                 for mode in [&mut flow.mode, &mut flow.reverse] {
                     if let FlowMode::Mask(mask_key) = *mode
                         && silent

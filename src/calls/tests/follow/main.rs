@@ -1,6 +1,7 @@
 //! Calls followed over a simulated wire, message by message.
 
 mod ends;
+mod held;
 mod hostile;
 mod media;
 mod network;

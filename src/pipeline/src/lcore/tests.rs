@@ -242,3 +242,31 @@ fn what_is_held_when_masking_fails_leaves_silent_and_at_once() {
     assert_eq!(out.left.len(), 2);
     assert!(out.left.iter().all(|frame| frame[54..].iter().all(|byte| *byte == 0)));
 }
+
+/// A payment opens and closes its fields while keys come: what is held, and what was heard, stays.
+#[test]
+fn other_rules_leave_a_streams_state_alone() {
+    let (mut lcore, link, counters) = lcore();
+    let secured = flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound));
+    install(&link, 1, secured);
+    lcore.follow();
+    let mut out = Taken::default();
+    let caller = ([192, 0, 2, 77], 9);
+    for number in 0..30_u16 {
+        let now = Instant::ZERO + Duration::from_millis(10 * u64::from(number));
+        let rules = Rules::default().with_field_open(number % 2 == 0);
+        install(&link, 2 + u64::from(number), Flow { rules, ..secured });
+        lcore.follow();
+        lcore.serve(now, &mut out);
+        let key = keyed(caller, (AGENT, 4000), number);
+        lcore.process(now, WireId(0), Side::Carrier, core::iter::once(key), &mut out);
+    }
+    assert!(out.left.len() < 30, "some are held all the time");
+    lcore.serve(Instant::from_nanos(10_000_000_000), &mut out);
+    assert_eq!(out.left.len(), 30);
+    assert_eq!(counters.get(Counter::PressesLost), 1, "the key that was down all the time was heard once");
+    let sequence = |frame: &Vec<u8>| u16::from_be_bytes([frame[44], frame[45]]);
+    assert!(out.left.iter().map(sequence).eq(0..30), "in order");
+    let first = keyed(caller, (AGENT, 4000), 15);
+    assert!(out.left.iter().all(|frame| frame[54..] != first[54..]), "and masked");
+}
