@@ -1,7 +1,7 @@
 //! SecureMode by a payment, on several lcores: its rules, what the console may do to it, and what a payment is told of its
 //! call.
 
-use handover::{Answer, CallHandle, Command, MaskKey, Refusal, Rules, Side, Transport};
+use handover::{Answer, CallEvent, CallHandle, Command, Counter, MaskKey, Refusal, Rules, Side, Transport};
 use keyhush_tests::appliance::{Appliance, Left};
 use keyhush_tests::leg::Leg;
 use keyhush_tests::rtp::KeyPlan;
@@ -124,6 +124,70 @@ fn a_payments_rules_hold_for_its_call_alone_and_follow_its_media() {
     assert!(appliance.take_presses().is_empty());
 }
 
+fn told(appliance: &mut Appliance) -> Vec<CallEvent> {
+    appliance.take_events().into_iter().map(|(_, event)| event).collect()
+}
+
+/// The slots of the calls that began, and those that ended as negative numbers, from one.
+fn lives(appliance: &mut Appliance) -> Vec<i64> {
+    let life = |event| match event {
+        CallEvent::Begun(begun) => i64::from(begun.call.slot) + 1,
+        CallEvent::Ended { call } => -i64::from(call.slot) - 1,
+        other => panic!("{other:?}"),
+    };
+    told(appliance).into_iter().map(life).collect()
+}
+
+#[test]
+fn beginnings_and_ends_are_told_and_told_again_and_wait_for_room() {
+    let mut appliance = Appliance::new(2);
+    let mut scene = Scene::default();
+    let (mut first, _) = up(&mut appliance, &mut scene, 1);
+    let (second, _) = up(&mut appliance, &mut scene, 2);
+    assert_eq!(lives(&mut appliance), [1, 2]);
+    first.hang_up(&mut scene, Side::Customer);
+    carry(&mut appliance, &mut scene);
+    assert_eq!(lives(&mut appliance), [-1]);
+    assert!(matches!(appliance.order(Command::Announce), Some(Answer::Done { .. })));
+    let again = told(&mut appliance);
+    assert!(matches!(again.as_slice(), [CallEvent::Begun(begun)] if begun.call == find(&appliance, &second)));
+
+    // Nobody listens for a while.
+    appliance.set_room_for_events(1);
+    let (mut third, _) = up(&mut appliance, &mut scene, 3);
+    third.hang_up(&mut scene, Side::Carrier);
+    let (..) = up(&mut appliance, &mut scene, 4);
+    assert!(matches!(appliance.order(Command::Announce), Some(Answer::Done { .. })));
+    assert_eq!(lives(&mut appliance).len(), 1);
+    appliance.set_room_for_events(2);
+    appliance.wait(5);
+    assert_eq!(lives(&mut appliance).len(), 2);
+    appliance.set_room_for_events(usize::MAX);
+    appliance.wait(5);
+    let rest = lives(&mut appliance);
+    assert_eq!(rest.len(), 2, "the two that are up, again");
+    assert!(rest.iter().all(|life| *life > 0) && rest.contains(&2));
+    assert_eq!(appliance.counter(Counter::CallEventsLost), 0);
+}
+
+#[test]
+fn a_lost_beginning_is_counted_and_told_later() {
+    let mut appliance = Appliance::with_signalling(
+        1,
+        pipeline::SignallingLimits { events: 1, ..pipeline::SignallingLimits::default() },
+    );
+    let mut scene = Scene::default();
+    appliance.set_room_for_events(0);
+    for number in 1..=3 {
+        up(&mut appliance, &mut scene, number);
+    }
+    assert_eq!(appliance.counter(Counter::CallEventsLost), 2);
+    appliance.set_room_for_events(usize::MAX);
+    appliance.wait(5);
+    let lives = lives(&mut appliance);
+    assert!([1, 2, 3].iter().all(|call| lives.contains(call)), "{lives:?}");
+}
+
 #[test]
 fn the_console_cannot_end_a_payments_secure_mode_by_mistake() {
     let mut appliance = Appliance::new(2);
@@ -132,7 +196,9 @@ fn the_console_cannot_end_a_payments_secure_mode_by_mistake() {
     assert_eq!(enter(&mut appliance, call, Rules::default()), Ok(()));
     let release = |forced| Command::Release { call_id: leg.call_id.clone().into_bytes(), forced };
     assert!(matches!(appliance.order(release(false)), Some(Answer::Refused(Refusal::Paired))));
+    appliance.take_events();
     assert!(matches!(appliance.order(release(true)), Some(Answer::Done { .. })));
+    assert_eq!(told(&mut appliance), [CallEvent::ForcedOff { call }]);
     let rules = Rules::default();
     assert!(matches!(
         appliance.order(Command::Rule { call, rules }),

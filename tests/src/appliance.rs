@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use calls::{Calls, SecureDefault};
 use handover::{
-    Answer, CallHandle, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request, Rules, Side,
-    Transport, WireId,
+    Answer, CallEvent, CallHandle, Command, Counter, Counters, Instant, LcoreLink, MaskKey, Press, Request,
+    Rules, Side, Transport, WireId,
 };
 use pipeline::lcore::LcoreLimits;
 use pipeline::{Arrival, Lcore, Outputs, Report, Signalling, SignallingLimits};
@@ -41,6 +41,9 @@ struct Out {
     reports: Vec<Report>,
     presses: Vec<Press>,
     answers: Vec<(u64, Answer)>,
+    events: Vec<(Instant, CallEvent)>,
+    /// How many more events find room.
+    room_for_events: usize,
 }
 
 impl Outputs<Vec<u8>> for Out {
@@ -62,6 +65,14 @@ impl Outputs<Vec<u8>> for Out {
     fn answer(&mut self, token: u64, answer: Answer) {
         self.answers.push((token, answer));
     }
+    fn call_event(&mut self, event: CallEvent) -> Result<(), CallEvent> {
+        match self.room_for_events.checked_sub(1) {
+            Some(left) => self.room_for_events = left,
+            None => return Err(event),
+        }
+        self.events.push((self.now, event));
+        Ok(())
+    }
 }
 
 /// Lcores that share the load by the destination of each frame, as receive-side scaling does, and one signalling.
@@ -81,6 +92,11 @@ pub struct Appliance {
 impl Appliance {
     /// An appliance whose calls begin outside SecureMode.
     pub fn new(lcores: usize) -> Self {
+        Appliance::with_signalling(lcores, SignallingLimits::default())
+    }
+
+    /// One whose signalling has other limits.
+    pub fn with_signalling(lcores: usize, limits_of_signalling: SignallingLimits) -> Self {
         let counters = Counters::default();
         let pad = pad();
         let links: Vec<LcoreLink> = (0..lcores).map(|_| LcoreLink::new(256)).collect();
@@ -91,7 +107,7 @@ impl Appliance {
             .collect();
         let calls = Calls::new(calls::Limits::default(), SecureDefault::Never, SEED);
         let signalling = Signalling::new(
-            SignallingLimits::default(),
+            limits_of_signalling,
             calls,
             MaskKey::Pound,
             Rules::default().with_field_open(true),
@@ -106,7 +122,7 @@ impl Appliance {
             signalling,
             counters,
             pad,
-            out: Out::default(),
+            out: Out { room_for_events: usize::MAX, ..Out::default() },
             tokens: 0,
         }
     }
@@ -206,6 +222,16 @@ impl Appliance {
     /// What left since the last asking.
     pub fn take_left(&mut self) -> Vec<Left> {
         core::mem::take(&mut self.out.left)
+    }
+
+    /// What was told of calls since the last asking, and when.
+    pub fn take_events(&mut self) -> Vec<(Instant, CallEvent)> {
+        core::mem::take(&mut self.out.events)
+    }
+
+    /// Lets only so many more events of calls find room; the others wait.
+    pub fn set_room_for_events(&mut self, many: usize) {
+        self.out.room_for_events = many;
     }
 
     /// The presses since the last asking, opened.

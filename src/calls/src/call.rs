@@ -8,6 +8,7 @@ use crate::Limits;
 use crate::fingerprint::Fingerprint;
 use crate::leg::{Leg, Party, Scope};
 use crate::media::{Encryption, merged, merged_events};
+use crate::news::Introduction;
 use crate::recent::Recent;
 
 /// Subscriptions to the keys of a call (RFC 4730) that are dialogs of their own. One that has reported nothing gives
@@ -122,6 +123,9 @@ impl Destination {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) since: Instant,
+    pub(crate) introduction: Introduction,
+    /// It was told that it has ended.
+    pub(crate) told_ended: bool,
     pub(crate) last_sip: Instant,
     pub(crate) last_media: Option<Instant>,
     pub(crate) answered: bool,
@@ -152,13 +156,15 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(now: Instant, secured: Option<MaskKey>) -> Self {
+    pub(crate) fn new(now: Instant, introduction: Introduction) -> Self {
         Call {
             since: now,
+            introduction,
+            told_ended: false,
             last_sip: now,
             last_media: None,
             answered: false,
-            secured,
+            secured: None,
             rules: None,
             held: false,
             heir_of: None,

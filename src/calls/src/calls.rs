@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use handover::{CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal, Rules};
+use handover::{
+    CallEvent, CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal, Rules,
+};
 
 use crate::claims::Flows;
 use crate::fingerprint::{Fingerprint, Seed};
@@ -32,6 +34,8 @@ pub struct Calls {
     pub(crate) departed: VecDeque<Seen>,
     /// The name of the next claim or description.
     pub(crate) next_stamp: u64,
+    /// What is to be told.
+    pub(crate) news: Vec<CallEvent>,
     counts: Vec<(Counter, u64)>,
 }
 
@@ -51,6 +55,7 @@ impl Calls {
             in_secure_mode: BTreeSet::new(),
             departed: VecDeque::new(),
             next_stamp: 0,
+            news: Vec::new(),
             counts: Vec::new(),
         }
     }
@@ -186,7 +191,10 @@ impl Calls {
 
     /// The calls that have their SecureMode from another.
     fn heirs_of(&self, call: CallHandle) -> Vec<u32> {
-        let is_heir = |slot: &u32| self.table.get(*slot).is_some_and(|heir| heir.heir_of == Some(call));
+        // By whichever of its handles it is named.
+        let own = self.table.slot_of(call);
+        let is_it = |of: CallHandle| of == call || own.is_some() && self.table.slot_of(of) == own;
+        let is_heir = |slot: &u32| self.table.get(*slot).and_then(|heir| heir.heir_of).is_some_and(is_it);
         self.in_secure_mode.iter().copied().filter(is_heir).collect()
     }
 
@@ -204,7 +212,7 @@ impl Calls {
         self.table.slot_of(call).and_then(|slot| self.table.get(slot)).is_some_and(|call| call.held)
     }
 
-    /// Ends a call's SecureMode, whoever asked for it.
+    /// Ends a call's SecureMode, whoever asked for it. A payment that holds it there is told.
     ///
     /// # Errors
     /// [`Refusal::NoSuchCall`] where the handle is stale.
@@ -215,6 +223,9 @@ impl Calls {
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
+        if self.is_held(call) {
+            self.news.push(CallEvent::ForcedOff { call: self.table.handle(slot) });
+        }
         self.set_secured(slot, None);
         self.schedule(now, slot);
         self.settle(changes);

@@ -48,6 +48,7 @@ impl Calls {
             self.remove_leg(slot, leg);
         }
         self.touch_ended(slot);
+        self.tell_life(slot);
         let Some(call) = self.table.get(slot) else { return };
         if !call.legs.iter().any(Leg::has_lived) {
             self.count(Counter::CallsEnded);
@@ -143,6 +144,7 @@ impl Calls {
     /// Forgets a call.
     pub(crate) fn remove_call(&mut self, slot: u32) {
         let generation = self.table.handle(slot).generation;
+        self.tell_ended(slot);
         let Some(mut call) = self.table.remove(slot) else { return };
         for seen in [&mut call.others, &mut call.keyed]
             .into_iter()

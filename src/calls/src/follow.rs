@@ -9,6 +9,7 @@ use crate::call::{Call, SUBSCRIPTIONS, SecureMode, Subscription};
 use crate::fingerprint::{Fingerprint, Seed};
 use crate::leg::{Leg, Said, Scope, Transaction};
 use crate::media::Description;
+use crate::news::Introduction;
 use crate::recent::{KEYED, Known, OTHERS, Seen};
 use crate::{Calls, SecureDefault};
 
@@ -142,6 +143,7 @@ impl Calls {
             return Followed { call: None, secured: None, mask, complete: true, fresh: mask.is_none() };
         };
         let (known, complete) = self.follow(slot, &read);
+        self.tell_life(slot);
         self.schedule(read.now, slot);
         self.settle(changes);
         Followed {
@@ -177,7 +179,7 @@ impl Calls {
         let joins = replaced_call.is_some_and(|call| {
             call.legs.len() < self.limits.legs_per_call || call.spare_leg(read.now, &self.limits).is_some()
         });
-        if joins { replaced } else { self.begin(read.now, inherited) }
+        if joins { replaced } else { self.begin(read, inherited) }
     }
 
     /// A call has its SecureMode from another. The caller schedules and settles.
@@ -205,17 +207,19 @@ impl Calls {
     }
 
     /// A new call.
-    fn begin(&mut self, now: Instant, inherited: Option<SecureMode>) -> Option<u32> {
-        if !self.make_room(now) {
+    fn begin(&mut self, read: &Read<'_>, inherited: Option<SecureMode>) -> Option<u32> {
+        if !self.make_room(read.now) {
             return None;
         }
         let secured = inherited.or(match self.secure_default {
             SecureDefault::Always(mask_key) => Some(SecureMode { mask_key, rules: None, of: None }),
             SecureDefault::Never => None,
         });
-        let slot = self.table.insert(Call::new(now, None))?;
+        let introduction = Introduction::of(read.message, read.scope.wire, read.side);
+        let slot = self.table.insert(Call::new(read.now, introduction))?;
         self.inherit(slot, secured);
         self.count(Counter::CallsBegun);
+        self.tell_begun(slot);
         Some(slot)
     }
 

@@ -13,6 +13,7 @@
 //! | `expiry` | the one order of deadlines, and the one of idleness |
 //! | `table` | the slots of the calls, and their generations |
 //! | `call`, `leg` | the state of a call, and of a dialog on one wire and VLAN stack |
+//! | `news` | what is told of calls: that they began and ended |
 //! | `claims` | the flow table as the lcores have it, and who claims what of it |
 //! | `media` | SDP as formats and destinations |
 //! | `recent` | what tells a repeated request from a new one |
@@ -29,6 +30,7 @@ mod follow;
 mod leg;
 pub mod limits;
 mod media;
+mod news;
 mod recent;
 mod table;
 

@@ -7,6 +7,8 @@ use crate::call::Call;
 #[derive(Debug, Default)]
 struct Slot {
     generation: u32,
+    /// The generation by which the call in it was known before it came to life again.
+    former: Option<u32>,
     call: Option<Box<Call>>,
 }
 
@@ -42,8 +44,18 @@ impl Table {
         let entry = self.slots.get_mut(slot as usize)?;
         let call = entry.call.take()?;
         entry.generation = entry.generation.wrapping_add(1);
+        entry.former = None;
         self.free.push(slot);
         Some(*call)
+    }
+
+    /// Gives a call another handle. By the last one it had it is found all the same: orders, and reports of lcores, may
+    /// be on their way.
+    pub(crate) fn rename(&mut self, slot: u32) {
+        if let Some(entry) = self.slots.get_mut(slot as usize) {
+            entry.former = Some(entry.generation);
+            entry.generation = entry.generation.wrapping_add(1);
+        }
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&Call> {
@@ -63,11 +75,18 @@ impl Table {
     /// The slot of a handle, unless it is stale.
     pub(crate) fn slot_of(&self, handle: CallHandle) -> Option<u32> {
         let entry = self.slots.get(handle.slot as usize)?;
-        (entry.call.is_some() && entry.generation == handle.generation).then_some(handle.slot)
+        let named = entry.generation == handle.generation || entry.former == Some(handle.generation);
+        (entry.call.is_some() && named).then_some(handle.slot)
     }
 
     /// All calls with their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Call)> {
-        (0u32..).zip(&self.slots).filter_map(|(slot, entry)| Some((slot, entry.call.as_deref()?)))
+        self.iter_from(0)
+    }
+
+    /// Those from a slot on.
+    pub(crate) fn iter_from(&self, first: u32) -> impl Iterator<Item = (u32, &Call)> {
+        let slots = self.slots.get(first as usize..).unwrap_or_default();
+        (first..).zip(slots).filter_map(|(slot, entry)| Some((slot, entry.call.as_deref()?)))
     }
 }

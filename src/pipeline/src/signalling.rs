@@ -17,11 +17,13 @@ use crate::reassembly::{Reassembly, ReassemblyLimits};
 use crate::secured::SecuredFlows;
 use crate::sip_peers::SipPeers;
 
+mod events;
 mod fragments;
 mod hold;
 mod messages;
 mod orders;
 
+use events::Events;
 use hold::Hold;
 use messages::may_carry_keys;
 use orders::{Order, Orders};
@@ -41,6 +43,8 @@ pub struct SignallingLimits {
     pub order_patience: Duration,
     /// Calls listed in one answer.
     pub listed: usize,
+    /// Events of calls that may wait for the control core beside its ring.
+    pub events: usize,
     /// Addresses remembered as SIP peers.
     pub sip_peers: usize,
     /// SIP in fragments.
@@ -56,6 +60,7 @@ impl Default for SignallingLimits {
             orders: 1_024,
             order_patience: Duration::from_secs(1),
             listed: 1_000,
+            events: 65_536,
             sip_peers: 4_096,
             reassembly: ReassemblyLimits::default(),
         }
@@ -71,6 +76,7 @@ pub struct Signalling<B> {
     secured: SecuredFlows,
     hold: Hold<B>,
     orders: Orders,
+    events: Events,
     reassembly: Reassembly<B>,
     sip_peers: SipPeers,
     /// Calls silenced until every lcore has acknowledged the update of that number.
@@ -103,6 +109,7 @@ impl<B: Buffer> Signalling<B> {
             secured: SecuredFlows::default(),
             hold: Hold::new(limits.held, limits.hold),
             orders: Orders::new(limits.orders, limits.order_patience),
+            events: Events::new(limits.events),
             reassembly: Reassembly::new(limits.reassembly),
             sip_peers: SipPeers::new(limits.sip_peers),
             silenced: Vec::new(),
@@ -191,7 +198,10 @@ impl<B: Buffer> Signalling<B> {
             }
             Command::Leave { call } => self.calls.leave(now, call, &mut self.changes).map(|()| call),
             Command::Rule { call, rules } => self.calls.rule(call, rules, &mut self.changes).map(|()| call),
-            Command::Announce => Ok(CallHandle::default()),
+            Command::Announce => {
+                self.events.announce();
+                Ok(CallHandle::default())
+            }
         };
         self.distribute();
         match ordered {
@@ -217,6 +227,7 @@ impl<B: Buffer> Signalling<B> {
             self.calls.expire(now, &mut self.changes);
             self.distribute();
         }
+        self.events.tell(&mut self.calls, &self.counters, out);
         for (counter, many) in self.calls.take_counts() {
             self.counters.add(counter, many);
         }

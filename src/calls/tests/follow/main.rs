@@ -5,6 +5,7 @@ mod held;
 mod hostile;
 mod media;
 mod network;
+mod news;
 mod repeats;
 mod secure;
 mod setup;

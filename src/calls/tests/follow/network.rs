@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use calls::{Arrival, Calls, Followed, Limits, SecureDefault};
 use handover::{
-    CallHandle, Counter, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, MaskKey, Side, VlanStack,
-    WireId,
+    CallEvent, CallHandle, Counter, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, MaskKey, Side,
+    VlanStack, WireId,
 };
 use wire::sip::Message;
 
@@ -129,6 +129,9 @@ pub(crate) struct Network {
     pub(crate) now: Instant,
     pub(crate) shadow: HashMap<FlowKey, Flow>,
     pub(crate) last_changes: Vec<FlowUpdate>,
+    /// The calls that were told of, and whether they are still up.
+    pub(crate) told: HashMap<CallHandle, bool>,
+    pub(crate) last_news: Vec<CallEvent>,
     counts: HashMap<Counter, u64>,
 }
 
@@ -143,6 +146,8 @@ impl Network {
             now: Instant::from_nanos(1_000_000_000_000),
             shadow: HashMap::new(),
             last_changes: Vec::new(),
+            told: HashMap::new(),
+            last_news: Vec::new(),
             counts: HashMap::new(),
         }
     }
@@ -187,6 +192,20 @@ impl Network {
             };
         }
         self.last_changes = changes;
+        self.last_news = self.calls.take_news().collect();
+        for event in &self.last_news {
+            match event {
+                CallEvent::Begun(begun) => {
+                    assert_eq!(self.told.insert(begun.call, true), None, "each call begins once");
+                }
+                CallEvent::Ended { call } => {
+                    assert_eq!(self.told.insert(*call, false), Some(true), "each call that began ends once");
+                }
+                CallEvent::MediaLost { call } | CallEvent::ForcedOff { call } => {
+                    assert_eq!(self.told.get(call), Some(&true), "nothing is told after the end");
+                }
+            }
+        }
         self.check();
     }
 
@@ -202,6 +221,12 @@ impl Network {
             assert!(secured || !self.calls.is_secured(flow.call), "{flow:?}");
             assert!(!secured || self.calls.secured_count() > 0, "{flow:?}");
         }
+        let mut up: Vec<CallHandle> = Vec::new();
+        while let Some((begun, _)) = self.calls.begun_from(up.last().map_or(0, |call| call.slot + 1)) {
+            up.push(begun.call);
+        }
+        assert!(up.iter().all(|call| self.told.get(call) == Some(&true)), "who is up was told of");
+        assert_eq!(up.len(), self.told.values().filter(|up| **up).count(), "and nobody else");
         assert_eq!(self.calls.secured().count(), self.calls.secured_count());
         assert!(self.calls.secured().all(|call| self.calls.is_secured(call)));
         assert_eq!(self.calls.deadline().is_none(), self.calls.is_empty());

@@ -174,6 +174,29 @@ impl<'a> Message<'a> {
         self.to_tag
     }
 
+    /// The Request-URI, as it was written; a response has none.
+    pub fn request_uri(&self) -> Option<&'a [u8]> {
+        match self.start {
+            StartLine::Request { uri, .. } => Some(uri).filter(|uri| !uri.is_empty()),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The address in From, without name, brackets and parameters of the header.
+    pub fn from_address(&self) -> Option<&'a [u8]> {
+        value::address(self.header(HeaderName::From)?)
+    }
+
+    /// The address in To.
+    pub fn to_address(&self) -> Option<&'a [u8]> {
+        value::address(self.header(HeaderName::To)?)
+    }
+
+    /// The first address in P-Asserted-Identity, which may name two (RFC 3325 section 9.1).
+    pub fn asserted_identity(&self) -> Option<&'a [u8]> {
+        value::address(self.header(HeaderName::PAssertedIdentity)?)
+    }
+
     /// CSeq: number and method.
     pub fn cseq(&self) -> (u32, Method<'a>) {
         self.cseq

@@ -64,6 +64,52 @@ fn compact_names_folds_quotes_and_several_vias_are_read() {
 }
 
 #[test]
+fn addresses_are_read_without_what_stands_around_them() {
+    let text = |from: &str, identity: &str| {
+        format!(
+            "INVITE  tel:+44 20;phone-context=x  SIP/2.0\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n\
+             From: {from}\r\nt: sip:agent@example.org;tag=t\r\n{identity}\r\n"
+        )
+    };
+    let address = |from: &str| message(text(from, "").as_bytes()).from_address().map(<[u8]>::to_vec);
+    let reads = |from: &str| String::from_utf8(address(from).expect("an address")).expect("ASCII");
+    for (from, read) in [
+        ("<sip:a@b>", "sip:a@b"),
+        ("sip:a@b;tag=x", "sip:a@b"),
+        ("sip:a@b", "sip:a@b"),
+        ("< sip:a@b >;tag=x", "sip:a@b"),
+        ("<sip:a@b;user=phone?x=,y>;tag=x", "sip:a@b;user=phone?x=,y"),
+        ("\"<sip:no@no>, \\\" ;\" <sips:a@b>;tag=x", "sips:a@b"),
+        ("O Neill  <tel:+44-20-7946-0123>", "tel:+44-20-7946-0123"),
+        ("O Neill\r\n <sip:a@b>\r\n ;tag=x", "sip:a@b"),
+        ("Anonymous <sip:anonymous@anonymous.invalid>", "sip:anonymous@anonymous.invalid"),
+    ] {
+        assert_eq!(reads(from), read, "{from}");
+    }
+    for nothing in ["<>", ";tag=x", "", "< >"] {
+        assert_eq!(address(nothing), None, "{nothing}");
+    }
+    let plain = text("<sip:a@b>", "");
+    let plain = message(plain.as_bytes());
+    assert_eq!(plain.request_uri(), Some(&b"tel:+44 20;phone-context=x"[..]));
+    assert_eq!(plain.to_address(), Some(&b"sip:agent@example.org"[..]));
+    assert_eq!(plain.asserted_identity(), None);
+    let asserted = |value: &str| {
+        let text = text("<sip:a@b>", &format!("P-asserted-identity: {value}\r\n"));
+        message(text.as_bytes()).asserted_identity().map(<[u8]>::to_vec)
+    };
+    assert_eq!(asserted("sip:a@b, tel:+44").as_deref(), Some(&b"sip:a@b"[..]));
+    assert_eq!(asserted("<tel:+44>,<sip:a@b>").as_deref(), Some(&b"tel:+44"[..]));
+    assert_eq!(asserted("\"A, B\" <sip:a@b>, <tel:+44>").as_deref(), Some(&b"sip:a@b"[..]));
+    for broken in ["\"A <sip:a@b>", "A <sip:a@b", ", <sip:a@b>", ""] {
+        assert_eq!(asserted(broken), None, "{broken}");
+    }
+    let answer =
+        b"SIP/2.0 200 OK\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\n\r\n";
+    assert_eq!(message(answer).request_uri(), None);
+}
+
+#[test]
 fn bare_line_feeds_and_leading_breaks_read_the_same() {
     let text = format!("\r\n\r\n{INVITE}\r\n").replace("\r\n", "\n");
     assert_eq!(message(text.as_bytes()).cseq(), (7, Method::Invite));

@@ -92,6 +92,23 @@ pub(super) fn address_parameters(value: &[u8]) -> Option<Parameters<'_>> {
     Some(Parameters { rest })
 }
 
+/// The first address of an address header (From, To, P-Asserted-Identity): what stands in `<…>`, or, without brackets,
+/// what stands before its parameters and before a further address. `None` where there is none, or a quote or a bracket
+/// does not end.
+pub(super) fn address(value: &[u8]) -> Option<&[u8]> {
+    let at = match outside_quotes(value, |byte| matches!(byte, b'<' | b';' | b',')) {
+        Found::At(at) => at,
+        Found::Nowhere => value.len(),
+        Found::Unbalanced => return None,
+    };
+    let (before, rest) = value.split_at_checked(at)?;
+    let address = match rest.strip_prefix(b"<") {
+        Some(inside) => inside.get(..inside.iter().position(|&byte| byte == b'>')?)?,
+        None => before,
+    };
+    Some(trim(address)).filter(|address| !address.is_empty())
+}
+
 /// The branch of the first of the values of a Via.
 pub(super) fn via_branch(value: &[u8]) -> Option<&[u8]> {
     let first = match outside_quotes(value, |byte| byte == b',') {
