@@ -1,11 +1,13 @@
 //! SecureMode by a payment, on several lcores: its rules, what the console may do to it, and what a payment is told of its
 //! call.
 
-use handover::{Answer, CallEvent, CallHandle, Command, Counter, MaskKey, Refusal, Rules, Side, Transport};
+use handover::{
+    Answer, CallEvent, CallHandle, Command, Counter, Instant, MaskKey, Refusal, Rules, Side, Transport,
+};
 use keyhush_tests::appliance::{Appliance, Left};
 use keyhush_tests::leg::Leg;
 use keyhush_tests::rtp::KeyPlan;
-use keyhush_tests::scene::Scene;
+use keyhush_tests::scene::{Carries, Scene};
 use keyhush_tests::seen::{Seen, event_blocks, rtp};
 
 /// Carries what the scene sent since the last asking, and waits until the scene's own time.
@@ -206,4 +208,133 @@ fn the_console_cannot_end_a_payments_secure_mode_by_mistake() {
     ));
     let stranger = CallHandle { slot: 77, generation: 0 };
     assert_eq!(enter(&mut appliance, stranger, rules), Err(Refusal::NoSuchCall));
+}
+
+/// The caller's gateway sends comfort noise and falls silent.
+fn fall_silent(leg: &mut Leg, scene: &mut Scene) {
+    let stream = &mut leg.streams[Side::Carrier as usize];
+    let timestamp = stream.timestamp;
+    let noise = stream.packet(13, false, timestamp, &[0x40]);
+    leg.media(scene, Side::Carrier, 0, Carries::Nothing, &noise);
+}
+
+/// The agent alone sends.
+fn listen(leg: &mut Leg, scene: &mut Scene, milliseconds: u64) {
+    for _ in 0..milliseconds / 20 {
+        let packet = leg.streams[Side::Customer as usize].audio();
+        leg.media(scene, Side::Customer, 0, Carries::Nothing, &packet);
+        scene.pass(20);
+    }
+}
+
+fn losses(appliance: &mut Appliance) -> Vec<Instant> {
+    let is_loss = |event: &CallEvent| matches!(event, CallEvent::MediaLost { .. });
+    appliance.take_events().into_iter().filter(|(_, event)| is_loss(event)).map(|(at, _)| at).collect()
+}
+
+#[test]
+fn a_payment_is_refused_where_the_caller_is_not_heard() {
+    let mut appliance = Appliance::new(2);
+    let mut scene = Scene::default();
+    let mut leg = Leg::new(1);
+    leg.set_up(&mut scene);
+    listen(&mut leg, &mut scene, 2_000);
+    carry(&mut appliance, &mut scene);
+    let call = find(&appliance, &leg);
+    let rules = Rules::default();
+    assert_eq!(enter(&mut appliance, call, rules), Err(Refusal::MediaElsewhere));
+    // After any time of ordinary talk it is not.
+    for _ in 0..30 {
+        leg.talk(&mut scene, 100);
+        let sent = scene.in_order();
+        scene.sent.clear();
+        appliance.carry(&sent);
+        assert_eq!(enter(&mut appliance, call, rules), Ok(()));
+        assert!(matches!(appliance.order(Command::Leave { call }), Some(Answer::Done { .. })));
+        scene.now = scene.now.max(appliance.now());
+    }
+    // The agent's media moves to another network, past this wire.
+    leg.sdp[1].media = "203.0.113.77:4000".parse().expect("an address");
+    leg.renegotiate(&mut scene, Side::Customer, "INVITE");
+    carry(&mut appliance, &mut scene);
+    assert_eq!(enter(&mut appliance, call, rules), Err(Refusal::MediaElsewhere));
+}
+
+#[test]
+fn a_payment_is_refused_where_the_callers_codec_cannot_be_masked() {
+    let mut appliance = Appliance::new(1);
+    let mut scene = Scene::default();
+    let mut leg = Leg::new(1).with_events([101, 101], "telephone-event/48000");
+    leg.set_up(&mut scene);
+    leg.talk(&mut scene, 500);
+    carry(&mut appliance, &mut scene);
+    let call = find(&appliance, &leg);
+    assert_eq!(enter(&mut appliance, call, Rules::default()), Err(Refusal::Codec));
+    assert_eq!(enter(&mut appliance, call, Rules::default().with_unmaskable_passed(true)), Ok(()));
+}
+
+#[test]
+fn the_loss_of_the_caller_is_told_within_half_a_second() {
+    let mut appliance = Appliance::new(2);
+    let mut scene = Scene::default();
+    let (mut leg, call) = up(&mut appliance, &mut scene, 1);
+    assert_eq!(enter(&mut appliance, call, Rules::default().with_field_open(true)), Ok(()));
+    scene.now = scene.now.max(appliance.now());
+    for round in 0..25 {
+        leg.talk(&mut scene, 400 + 20 * round);
+        leg.press(&mut scene, b'7', &KeyPlan::default());
+        leg.talk(&mut scene, 60);
+        let last = scene.in_order().into_iter().rev().find(|sent| sent.from == Side::Carrier);
+        let last = last.expect("the caller talked").time;
+        listen(&mut leg, &mut scene, 1_000 + round);
+        carry(&mut appliance, &mut scene);
+        let losses = losses(&mut appliance);
+        assert_eq!(losses.len(), 1, "once");
+        let told = losses[0].since(last).as_millis();
+        assert!((400..500).contains(&told), "{told} ms");
+    }
+}
+
+#[test]
+fn silence_after_comfort_noise_and_jitter_are_no_loss() {
+    let mut appliance = Appliance::new(2);
+    let mut scene = Scene::default();
+    let (mut leg, call) = up(&mut appliance, &mut scene, 1);
+    assert_eq!(enter(&mut appliance, call, Rules::default()), Ok(()));
+    scene.now = scene.now.max(appliance.now());
+    for round in 0..10 {
+        leg.talk(&mut scene, 200 + 20 * round);
+        fall_silent(&mut leg, &mut scene);
+        listen(&mut leg, &mut scene, 5_000);
+        leg.talk(&mut scene, 100);
+        // A gap in the network.
+        listen(&mut leg, &mut scene, 340);
+        leg.talk(&mut scene, 100);
+        carry(&mut appliance, &mut scene);
+    }
+    assert!(losses(&mut appliance).is_empty());
+}
+
+#[test]
+fn media_that_moves_in_secure_mode_is_not_lost_and_a_held_call_is() {
+    let mut appliance = Appliance::new(4);
+    let mut scene = Scene::default();
+    let (mut leg, call) = up(&mut appliance, &mut scene, 1);
+    assert_eq!(enter(&mut appliance, call, Rules::default()), Ok(()));
+    scene.now = scene.now.max(appliance.now());
+    for round in 0..4 {
+        leg.media[1].set_port(31_000 + 2 * round);
+        leg.sdp[1].media.set_port(31_000 + 2 * round);
+        leg.renegotiate(&mut scene, Side::Customer, "INVITE");
+        leg.talk(&mut scene, 700);
+    }
+    carry(&mut appliance, &mut scene);
+    assert!(losses(&mut appliance).is_empty());
+    leg.renegotiate(&mut scene, Side::Customer, "INVITE");
+    scene.pass(600);
+    carry(&mut appliance, &mut scene);
+    assert_eq!(losses(&mut appliance).len(), 1, "on hold");
+    leg.talk(&mut scene, 300);
+    carry(&mut appliance, &mut scene);
+    assert!(losses(&mut appliance).is_empty());
 }

@@ -158,6 +158,11 @@ impl Appliance {
         }
     }
 
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.out.now
+    }
+
     /// Lets time pass.
     pub fn wait(&mut self, milliseconds: u64) {
         self.wait_until(self.out.now + Duration::from_millis(milliseconds));

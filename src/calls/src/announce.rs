@@ -107,6 +107,7 @@ impl Calls {
                 current,
                 before: false,
                 superseded: stamp,
+                heard: None,
                 stamp,
             },
         )
@@ -159,6 +160,7 @@ impl Calls {
                 current: true,
                 before: true,
                 superseded: stamp,
+                heard: None,
                 stamp,
             },
         );

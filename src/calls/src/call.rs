@@ -10,6 +10,7 @@ use crate::leg::{Leg, Party, Scope};
 use crate::media::{Encryption, merged, merged_events};
 use crate::news::Introduction;
 use crate::recent::Recent;
+use crate::watch::Heard;
 
 /// Subscriptions to the keys of a call (RFC 4730) that are dialogs of their own. One that has reported nothing gives
 /// way before others, then the one that was heard of longest ago.
@@ -67,6 +68,8 @@ pub(crate) struct Destination {
     pub(crate) before: bool,
     /// When it was superseded, or seen last if it was learned, in the order of stamps.
     pub(crate) superseded: u64,
+    /// What was heard on it since it was announced, of the caller's.
+    pub(crate) heard: Option<Heard>,
     /// The name of the claim; a newer claim has a higher one.
     pub(crate) stamp: u64,
 }
@@ -134,6 +137,8 @@ pub(crate) struct Call {
     pub(crate) rules: Option<Rules>,
     /// A payment has put it into SecureMode.
     pub(crate) held: bool,
+    /// Since when the caller, whom a payment awaits keys of, is watched; not while lost.
+    pub(crate) watched_since: Option<Instant>,
     /// It has its SecureMode from this call, which a payment put there.
     pub(crate) heir_of: Option<CallHandle>,
     /// In SecureMode audio came whose tones cannot be masked.
@@ -167,6 +172,7 @@ impl Call {
             secured: None,
             rules: None,
             held: false,
+            watched_since: None,
             heir_of: None,
             unmaskable: false,
             silent: false,
@@ -275,6 +281,8 @@ impl Call {
                 if !(in_doubt && destination.before) {
                     destination.own_before = destination.own;
                 }
+                // What comes where media went before tells nothing of where it is to go now.
+                destination.heard = destination.heard.filter(|_| destination.current);
                 destination.before = destination.current || in_doubt && destination.before;
                 destination.set_current(false, stamp);
             } else if !parties.iter().any(|party| destination.is_of(leg, party.side, party.tag)) {
@@ -394,7 +402,7 @@ impl Call {
     pub(crate) fn next_deadline(&self, limits: &Limits) -> Instant {
         let lingering = self.legs.iter().filter_map(|leg| self.leaves(leg, limits));
         let waiting = self.legs.iter().filter_map(Leg::deadline);
-        let soonest = lingering.chain(waiting).min();
+        let soonest = lingering.chain(waiting).chain(self.lost_at()).min();
         let expires = if self.has_ended() { None } else { Some(self.expires(limits)) };
         [soonest, expires].into_iter().flatten().min().unwrap_or(self.last_sip)
     }

@@ -130,7 +130,9 @@ impl Calls {
     /// its flows, those that come later too.
     ///
     /// # Errors
-    /// As [`Calls::secure`].
+    /// As [`Calls::secure`]; [`Refusal::MediaElsewhere`] where the caller was not heard on a flow that the last SDP of the
+    /// customer's side announced, or not lately, and [`Refusal::Codec`] where all that was heard cannot be masked and the
+    /// rules do not let it pass.
     pub fn enter(
         &mut self,
         now: Instant,
@@ -141,8 +143,10 @@ impl Calls {
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
         self.may_be_secured(slot)?;
+        self.may_be_masked(now, slot, rules)?;
         if let Some(call) = self.table.get_mut(slot) {
             call.held = true;
+            call.watched_since = Some(now);
             call.heir_of = None;
         }
         self.put_into_secure_mode(slot, mask_key);
@@ -329,6 +333,7 @@ impl Calls {
         call.silent &= secured.is_some();
         if secured.is_none() {
             (call.rules, call.held, call.heir_of) = (None, false, None);
+            call.watched_since = None;
         }
         for destination in &call.destinations {
             self.flows.secure(destination.key, destination.stamp, secured.is_some());

@@ -48,6 +48,7 @@ impl Calls {
             self.remove_leg(slot, leg);
         }
         self.touch_ended(slot);
+        self.watch(now, slot);
         self.tell_life(slot);
         let Some(call) = self.table.get(slot) else { return };
         if !call.legs.iter().any(Leg::has_lived) {

@@ -14,6 +14,7 @@
 //! | `table` | the slots of the calls, and their generations |
 //! | `call`, `leg` | the state of a call, and of a dialog on one wire and VLAN stack |
 //! | `news` | what is told of calls: that they began and ended |
+//! | `watch` | whether the caller is heard on this wire |
 //! | `claims` | the flow table as the lcores have it, and who claims what of it |
 //! | `media` | SDP as formats and destinations |
 //! | `recent` | what tells a repeated request from a new one |
@@ -33,6 +34,7 @@ mod media;
 mod news;
 mod recent;
 mod table;
+mod watch;
 
 pub use calls::Calls;
 pub use follow::{Arrival, Followed};

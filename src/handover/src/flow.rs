@@ -237,6 +237,19 @@ impl Formats {
     }
 }
 
+/// What a packet of the caller's carries, as far as SecureMode is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Content {
+    /// Audio whose tones can be masked.
+    Audio,
+    /// Audio of another codec, encrypted, or in a form that cannot be masked.
+    Unmaskable,
+    /// Comfort noise: nothing may follow for long (RFC 3389 section 5).
+    ComfortNoise,
+    /// Telephone-events, or nothing: it tells nothing of the audio.
+    Events,
+}
+
 /// How a flow in SecureMode is masked, and whether one that is not is listened to: a tenant's choice, in one byte.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Rules(u8);

@@ -25,8 +25,8 @@ pub use call_event::{CallBegun, CallEvent};
 pub use command::{Answer, CallSummary, Command, Refusal, Request};
 pub use counters::{Counter, Counters};
 pub use flow::{
-    CallHandle, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats, MaskKey, Rules,
-    Side, VlanStack, WireId,
+    CallHandle, Content, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats, MaskKey,
+    Rules, Side, VlanStack, WireId,
 };
 pub use lcore::{LcoreLink, NumberedUpdate};
 pub use press::{Press, Transport};

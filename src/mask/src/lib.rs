@@ -8,6 +8,7 @@
 //! | `synthesis` | the mask keys' tones |
 //! | [`g722`] | ITU-T G.722, whose audio is decoded to be heard and encoded again where it was masked |
 //! | `carries` | what a payload carries: event blocks, plainly or redundantly, or audio |
+//! | `content` | whether it can be masked |
 //! | `events` | tells key presses from packets: retransmissions, segments, reordering (RFC 4733) |
 //! | [`silence`] | what a codec sends when nobody speaks (fail closed) |
 //! | [`tones`] | keys as tones in audio: which were pressed, and what may be one |
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod carries;
+mod content;
 mod events;
 pub mod g722;
 pub mod listener;
@@ -34,6 +36,7 @@ use handover::{Counter, Instant, Transport};
 use secret::Digit;
 use tap::Released;
 
+pub use content::content;
 pub use listener::{Listener, Together};
 pub use secured::{Admission, Frames, SecuredStream};
 pub use stream::{MediaStream, mask_stateless};

@@ -11,8 +11,10 @@ pub struct Local {
     pub listener: u32,
     /// SecureMode has ended; a key that was down then is masked with this to its end.
     pub finishing: Option<MaskKey>,
-    /// The period in which the call was last reported to have media, plus one.
-    pub reported_period: u32,
+    /// When the call is next to be reported to have media.
+    pub report_due: Instant,
+    /// The payload type last reported.
+    pub payload_type: u8,
     /// The source last reported.
     pub source: Endpoint,
     /// When it was reported.

@@ -22,8 +22,20 @@ mod leaving;
 
 use leaving::{report, tell_leaving};
 
-/// How often a call with media is reported to have it. The call table forgets media after a minute.
-const MEDIA_PERIOD_NANOS: u64 = 5_000_000_000;
+/// How often a flow from the customer's side is reported to have media. The call table forgets media after a minute.
+const MEDIA_PERIOD: Duration = Duration::from_secs(5);
+/// How often the caller's is, with what it carries: a call is put into SecureMode only where the caller was heard within
+/// 1.5 s.
+///
+/// 16 000 calls make 16 000 such reports a second and 3 200 of the customer's side. The periods run from each flow's own first
+/// packet, so that they come evenly: some 20 a millisecond, of which signalling takes 64 a turn, and the ring holds 8 192.
+const CALLER_PERIOD: Duration = Duration::from_secs(1);
+/// How often the caller's is in SecureMode: its loss is told after 450 ms without a report, and the last packet came at most this long after the last report. As many streams in SecureMode as there may be, 4 096, make
+/// 82 000 reports a second.
+const SECURED_PERIOD: Duration = Duration::from_millis(50);
+/// Another payload type than the last reported is reported at once, since comfort noise may be the last packet for long; but
+/// not before this time after the last report.
+const CHANGE_PERIOD: Duration = Duration::from_millis(20);
 /// A flow reports a new source at most this often, so that a flood with forged sources stays its own problem.
 const SOURCE_PERIOD: Duration = Duration::from_millis(50);
 /// The port of SIP over TCP (RFC 3261 section 18.1.1) and over TLS, for the count of what is not followed.
@@ -140,6 +152,8 @@ impl<B: Buffer> Lcore<B> {
     fn finish_stream(&mut self, former: &Flow, flow: &Flow) {
         if let Some(slot) = self.flows.find(&flow.key) {
             let (_, local) = self.flows.get_mut(slot);
+            // What it carries, and how often that is reported, may be another.
+            local.report_due = Instant::ZERO;
             local.finishing = mask_key(former).or(local.finishing).filter(|_| !is_secured(flow));
         }
     }
@@ -294,7 +308,7 @@ impl<B: Buffer> Lcore<B> {
         let payload = udp.payload(frame.bytes());
         let is_rtp = rtp::is_rtp(payload);
         if is_rtp {
-            tell(now, flow, local, udp, &self.counters, out);
+            tell(now, flow, local, udp, payload, &self.counters, out);
         }
         if flow.mode.is_secured() {
             let flow = *flow;
@@ -530,22 +544,55 @@ fn mask_key(flow: &Flow) -> Option<MaskKey> {
     })
 }
 
-/// Tells the signalling lcore that the call has media, and where RTP came from where that is to be learned.
+/// Tells the signalling lcore that the call has media, and what the caller's carries.
+#[cold]
+fn tell_media<B>(
+    now: Instant,
+    flow: &Flow,
+    local: &mut Local,
+    payload: &[u8],
+    counters: &Counters,
+    out: &mut impl Outputs<B>,
+) {
+    let period = match flow.key.from {
+        Side::Customer => MEDIA_PERIOD,
+        Side::Carrier if flow.mode.is_secured() => SECURED_PERIOD,
+        Side::Carrier => CALLER_PERIOD,
+    };
+    // A type that is another with every packet makes no flood.
+    if now + period < local.report_due + CHANGE_PERIOD {
+        return;
+    }
+    let report = match flow.key.from {
+        Side::Customer => Report::MediaSeen(flow.call),
+        Side::Carrier => {
+            Report::Caller { flow: flow.key, call: flow.call, at: now, content: mask::content(flow, payload) }
+        }
+    };
+    match out.report(report) {
+        Ok(()) => {
+            local.report_due = now + period;
+            local.payload_type = payload.get(1).map_or(0, |byte| byte & 0x7f);
+        }
+        Err(_) => counters.count(Counter::ReportsLost),
+    }
+}
+
+/// Tells the signalling lcore of a call's media, and where RTP came from where that is to be learned.
 #[inline]
 fn tell<B>(
     now: Instant,
     flow: &Flow,
     local: &mut Local,
     udp: &Udp,
+    payload: &[u8],
     counters: &Counters,
     out: &mut impl Outputs<B>,
 ) {
-    let period = ((now.as_nanos() / MEDIA_PERIOD_NANOS) as u32).wrapping_add(1).max(1);
-    if local.reported_period != period {
-        match out.report(Report::MediaSeen(flow.call)) {
-            Ok(()) => local.reported_period = period,
-            Err(_) => counters.count(Counter::ReportsLost),
-        }
+    let payload_type = payload.get(1).map_or(0, |byte| byte & 0x7f);
+    let is_callers = flow.key.from == Side::Carrier;
+    if now >= local.report_due || is_callers && payload_type != local.payload_type {
+        tell_media(now, flow, local, payload, counters, out);
     }
     if !flow.learn {
         return;

@@ -1,6 +1,8 @@
 //! What the edge does for the data path.
 
-use handover::{Answer, CallEvent, CallHandle, Endpoint, Flow, FlowKey, Press, Side, WireId};
+use handover::{
+    Answer, CallEvent, CallHandle, Content, Endpoint, Flow, FlowKey, Instant, Press, Side, WireId,
+};
 use tap::Released;
 use wire::frame::{Fragment, Udp};
 
@@ -36,8 +38,19 @@ pub enum Report {
         /// Whence it came.
         source: Endpoint,
     },
-    /// The call has media.
+    /// The call has media from the customer's side.
     MediaSeen(CallHandle),
+    /// The caller is heard.
+    Caller {
+        /// The carrier→customer flow.
+        flow: FlowKey,
+        /// Its call.
+        call: CallHandle,
+        /// When the packet came.
+        at: Instant,
+        /// What it carries.
+        content: Content,
+    },
     /// The call is in SecureMode, and its caller's audio is of a codec whose tones cannot be masked.
     Unmaskable(CallHandle),
 }

@@ -163,6 +163,10 @@ impl<B: Buffer> Signalling<B> {
     pub fn report(&mut self, now: Instant, report: Report) {
         match report {
             Report::MediaSeen(call) => self.calls.media_seen(now, call),
+            Report::Caller { flow, call, at, content } => {
+                self.calls.media_seen(now, call);
+                self.calls.caller_heard(now, &flow, at, content);
+            }
             Report::Unmaskable(call) => self.calls.unmaskable_seen(call),
             Report::Source { flow, source } => {
                 self.calls.learned(now, &flow, source, &mut self.changes);

@@ -10,13 +10,6 @@ fn open() -> Rules {
     Rules::default().with_field_open(true).with_silence(true)
 }
 
-fn enter(network: &mut Network, call: CallHandle, rules: Rules) {
-    let mut changes = Vec::new();
-    let entered = network.calls.enter(network.now, call, MaskKey::One, rules, &mut changes);
-    entered.expect("it may be secured");
-    network.apply(changes);
-}
-
 fn rule(network: &mut Network, call: CallHandle, rules: Rules) -> Result<(), Refusal> {
     let mut changes = Vec::new();
     let ruled = network.calls.rule(call, rules, &mut changes);
@@ -46,7 +39,7 @@ fn a_calls_rules_are_on_all_its_flows_those_that_come_later_too() {
     let mut network = Network::new();
     network.call_up("call-1");
     let call = network.find("call-1");
-    enter(&mut network, call, open());
+    network.enter(call, open());
     assert!(network.calls.is_held(call));
     assert_eq!(network.mode(Carrier, "203.0.113.1", 5000), FlowMode::Mask(MaskKey::One));
     assert_eq!(rules(&network, "203.0.113.1", 5000), open());
@@ -87,7 +80,7 @@ fn rules_do_not_leak_to_another_call() {
         .send(Customer, request("INVITE", 2).call("call-2").tags("b", "a").sdp(&audio("203.0.113.1", 5002)));
     let (first, second) = (network.find("call-1"), network.find("call-2"));
     let lax = Rules::default().with_unmaskable_passed(true);
-    enter(&mut network, first, lax);
+    network.enter(first, lax);
     let heard = |rules: Rules| rules.with_reference_heard(true);
     assert_eq!(rules(&network, "203.0.113.1", 5000), heard(lax), "the other claimant is not in SecureMode");
     assert_eq!(rules(&network, "203.0.113.1", 5002), box_rules, "only the other call's");
@@ -95,7 +88,7 @@ fn rules_do_not_leak_to_another_call() {
     network.secure("call-2");
     assert_eq!(rules(&network, "203.0.113.1", 5000), box_rules);
     assert_eq!(rules(&network, "203.0.113.1", 5002), box_rules);
-    enter(&mut network, second, lax.with_silence(true));
+    network.enter(second, lax.with_silence(true));
     assert_eq!(rules(&network, "203.0.113.1", 5000), heard(lax.with_silence(true)));
     leave(&mut network, second).expect("it is known");
     assert_eq!(rules(&network, "203.0.113.1", 5000), heard(lax));
@@ -108,7 +101,7 @@ fn the_console_does_not_change_what_a_payment_set() {
     let mut network = Network::new();
     network.call_up("call-1");
     let call = network.find("call-1");
-    enter(&mut network, call, open());
+    network.enter(call, open());
     network.secure("call-1");
     assert_eq!(network.mode(Carrier, "203.0.113.1", 5000), FlowMode::Mask(MaskKey::One));
     assert!(network.calls.is_held(call));
@@ -117,7 +110,7 @@ fn the_console_does_not_change_what_a_payment_set() {
     assert_eq!(rules(&network, "203.0.113.1", 5000), Rules::default());
     network.secure("call-1");
     assert_eq!(network.mode(Carrier, "203.0.113.1", 5000), MASKED);
-    enter(&mut network, call, open());
+    network.enter(call, open());
     assert_eq!(rules(&network, "203.0.113.1", 5000), open(), "a payment takes over from the console");
 }
 
@@ -127,7 +120,7 @@ fn a_call_that_inherited_from_a_held_one_leaves_with_it() {
     let mut network = Network::with(limits, SecureDefault::Never);
     network.call_up("call-1");
     let call = network.find("call-1");
-    enter(&mut network, call, open());
+    network.enter(call, open());
     let invite =
         request("INVITE", 1).call("call-2").tags("c", "").header("Replaces: call-1;to-tag=a;from-tag=b");
     network.send(Customer, invite.sdp(&audio("203.0.113.7", 7000)));

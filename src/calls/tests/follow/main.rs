@@ -11,3 +11,4 @@ mod secure;
 mod setup;
 mod simulation;
 mod tables;
+mod watch;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use calls::{Arrival, Calls, Followed, Limits, SecureDefault};
 use handover::{
-    CallEvent, CallHandle, Counter, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, MaskKey, Side,
-    VlanStack, WireId,
+    CallEvent, CallHandle, Content, Counter, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, MaskKey,
+    Refusal, Rules, Side, VlanStack, WireId,
 };
 use wire::sip::Message;
 
@@ -279,6 +279,26 @@ impl Network {
     pub(crate) fn media(&mut self, call_id: &str) {
         let call = self.find(call_id);
         self.calls.media_seen(self.now, call);
+    }
+
+    /// The caller is heard on a flow.
+    pub(crate) fn hear(&mut self, address: &str, port: u16, content: Content) {
+        self.calls.caller_heard(self.now, &key(Carrier, address, port), self.now, content);
+    }
+
+    pub(crate) fn try_enter(&mut self, call: CallHandle, rules: Rules) -> Result<(), Refusal> {
+        let mut changes = Vec::new();
+        let entered = self.calls.enter(self.now, call, MaskKey::One, rules, &mut changes);
+        self.apply(changes);
+        entered
+    }
+
+    /// A payment puts a call into SecureMode whose caller is heard everywhere.
+    pub(crate) fn enter(&mut self, call: CallHandle, rules: Rules) {
+        for flow in self.shadow.values() {
+            self.calls.caller_heard(self.now, &flow.key, self.now, Content::Audio);
+        }
+        self.try_enter(call, rules).expect("it may be secured");
     }
 
     pub(crate) fn flow(&self, from: Side, address: &str, port: u16) -> &Flow {

@@ -100,12 +100,7 @@ fn a_held_call_that_lives_again_is_held_still_and_says_so() {
     let mut network = Network::new();
     network.call_up("call-1");
     let first = network.find("call-1");
-    let mut changes = Vec::new();
-    network
-        .calls
-        .enter(network.now, first, MaskKey::One, Rules::default(), &mut changes)
-        .expect("it is known");
-    network.apply(changes);
+    network.enter(first, Rules::default());
     network.hang_up("call-1");
     let replaces =
         request("INVITE", 1).call("call-2").tags("c", "").header("Replaces: call-1;to-tag=a;from-tag=b");

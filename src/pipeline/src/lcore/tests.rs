@@ -1,4 +1,6 @@
-use handover::{Answer, CallHandle, Format, FormatKind, Formats, MaskKey, NumberedUpdate, Press, Rules};
+use handover::{
+    Answer, CallHandle, Content, Format, FormatKind, Formats, MaskKey, NumberedUpdate, Press, Rules,
+};
 
 use super::*;
 
@@ -146,17 +148,76 @@ fn a_source_is_reported_once_and_a_flood_of_sources_at_most_every_fifty_millisec
     assert_eq!(arrive(60, 700), 1);
 }
 
+/// Sends a packet of a type every 20 ms, from one time to another in milliseconds; when reports were made, and of what.
+fn reports_of(
+    lcore: &mut Lcore<Vec<u8>>,
+    side: Side,
+    span: core::ops::Range<u64>,
+    payload_type: impl Fn(u64) -> u8,
+) -> Vec<(u64, Option<Content>)> {
+    let mut reports = Vec::new();
+    for at in span.step_by(20) {
+        let mut out = Taken::default();
+        let now = Instant::from_nanos(at * 1_000_000);
+        let mut frame = rtp(9, 4000);
+        frame[43] = payload_type(at);
+        frame[45] = (at / 20) as u8;
+        lcore.serve(now, &mut out);
+        lcore.process(now, WireId(0), side, core::iter::once(frame), &mut out);
+        reports.extend(out.reports.into_iter().filter_map(|report| match report {
+            Report::MediaSeen(_) => Some((at, None)),
+            Report::Caller { content, at: came, .. } => {
+                assert_eq!(came, now);
+                Some((at, Some(content)))
+            }
+            _ => None,
+        }));
+    }
+    reports
+}
+
 #[test]
 fn media_is_reported_once_a_period() {
     let (mut lcore, link, _) = lcore();
+    install(&link, 1, flow(4000, Side::Customer, FlowMode::Pass));
+    install(&link, 2, flow(4000, Side::Carrier, FlowMode::Pass));
+    lcore.follow();
+    let agent = reports_of(&mut lcore, Side::Customer, 0..20_000, |_| 0);
+    assert_eq!(agent, [0, 5_000, 10_000, 15_000].map(|at| (at, None)));
+    let caller = reports_of(&mut lcore, Side::Carrier, 20_000..23_000, |_| 0);
+    assert_eq!(caller, [20_000, 21_000, 22_000].map(|at| (at, Some(Content::Audio))));
+    // In SecureMode, at once and often.
+    install(&link, 3, flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound)));
+    lcore.follow();
+    let caller = reports_of(&mut lcore, Side::Carrier, 23_000..24_000, |_| 0);
+    assert_eq!(caller.len(), 17);
+    assert_eq!(caller[..2], [23_000, 23_060].map(|at| (at, Some(Content::Audio))));
+}
+
+#[test]
+fn another_payload_type_is_reported_at_once_but_no_flood_of_them() {
+    let (mut lcore, link, _) = lcore();
     install(&link, 1, flow(4000, Side::Carrier, FlowMode::Pass));
     lcore.follow();
-    let mut out = Taken::default();
-    for now in 0..1_000_u64 {
-        let now = Instant::from_nanos(now * 20_000_000);
-        lcore.process(now, WireId(0), Side::Carrier, core::iter::once(rtp(9, 4000)), &mut out);
+    let kind = |at| if at < 400 { 0 } else { 101 };
+    let caller = reports_of(&mut lcore, Side::Carrier, 0..800, kind);
+    // As events they are too long.
+    assert_eq!(caller, [(0, Some(Content::Audio)), (400, Some(Content::Unmaskable))]);
+    let mut reports = 0;
+    for at in 800_000..900_000_u64 {
+        let mut out = Taken::default();
+        let mut frame = rtp(9, 4000);
+        frame[43] = (at % 2) as u8;
+        lcore.process(
+            Instant::from_nanos(at * 1_000),
+            WireId(0),
+            Side::Carrier,
+            core::iter::once(frame),
+            &mut out,
+        );
+        reports += out.reports.len();
     }
-    assert_eq!(out.reports.len(), 4, "20 s are four periods of 5 s");
+    assert!(reports <= 6, "{reports} in 100 ms");
 }
 
 #[test]

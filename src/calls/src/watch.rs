@@ -1,0 +1,112 @@
+//! Whether the caller is heard on this wire: the icon on the agent's page must not be lit over media that goes elsewhere.
+//!
+//! Lcores report what comes on each carrier→customer flow: every second, every 50 ms in SecureMode, and at once where the payload
+//! type changes. A destination forgets what was heard on it when it is announced anew.
+
+use core::time::Duration;
+
+use handover::{CallEvent, CallHandle, Content, FlowKey, Instant, Refusal, Rules, Side};
+
+use crate::Calls;
+use crate::call::{Call, Destination};
+
+/// How long ago the caller may have been heard at most when SecureMode is entered. A flow is reported once a second.
+const LATELY: Duration = Duration::from_millis(1_500);
+/// How long after the last report the caller counts as lost. The last packet came up to 50 ms after that report, so it is 400 to
+/// 450 ms back: longer than jitter and a change of codec, and told within 500 ms.
+const LOST: Duration = Duration::from_millis(450);
+/// How long nothing need come after comfort noise: it is sent again when the noise changes only (RFC 3389 section 5).
+const QUIET: Duration = Duration::from_secs(30);
+/// To how many calls that announced the same destination the caller's audio may belong.
+const HEARERS: usize = 8;
+
+/// What was heard last on a flow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    at: Instant,
+    /// The last audio was comfort noise: more may not come for long.
+    is_noise: bool,
+    /// Whether the last audio can be masked; `None` where none was heard yet.
+    is_maskable: Option<bool>,
+}
+
+impl Heard {
+    fn after(former: Option<Heard>, at: Instant, content: Content) -> Heard {
+        let former = former.unwrap_or(Heard { at, is_noise: false, is_maskable: None });
+        let at = at.max(former.at);
+        match content {
+            Content::Audio => Heard { at, is_noise: false, is_maskable: Some(true) },
+            Content::Unmaskable => Heard { at, is_noise: false, is_maskable: Some(false) },
+            Content::ComfortNoise => Heard { at, is_noise: true, ..former },
+            Content::Events => Heard { at, ..former },
+        }
+    }
+}
+
+impl Destination {
+    /// Until when the caller counts as heard here, if silence is allowed to last so long.
+    fn heard_until(&self, span: Duration) -> Option<Instant> {
+        let heard = self.heard.filter(|_| self.key.from == Side::Carrier)?;
+        // Comfort noise where media goes no more tells nothing.
+        Some(heard.at + if heard.is_noise && self.current { span.max(QUIET) } else { span })
+    }
+}
+
+impl Call {
+    /// Whether the caller is heard where the last SDP says, and can be masked.
+    fn may_be_masked(&self, now: Instant, rules: Rules) -> Result<(), Refusal> {
+        let current = self.destinations.iter().filter(|one| one.current);
+        let heard = current.filter(|one| one.heard_until(LATELY).is_some_and(|until| now <= until));
+        let mut heard = heard.filter_map(|one| one.heard).peekable();
+        if heard.peek().is_none() {
+            return Err(Refusal::MediaElsewhere);
+        }
+        let can_be = rules.passes_unmaskable() || heard.any(|heard| heard.is_maskable != Some(false));
+        if can_be { Ok(()) } else { Err(Refusal::Codec) }
+    }
+
+    /// When the caller counts as lost, unless heard before; `None` while that is no matter, or told.
+    pub(crate) fn lost_at(&self) -> Option<Instant> {
+        let begun = self.watched_since? + LOST;
+        let heard = self.destinations.iter().filter_map(|one| one.heard_until(LOST)).max();
+        Some(heard.map_or(begun, |heard| heard.max(begun)))
+    }
+}
+
+impl Calls {
+    /// The caller of a call was heard on a flow. Other calls that claim it may be meant as well.
+    pub fn caller_heard(&mut self, now: Instant, flow: &FlowKey, at: Instant, content: Content) {
+        let mut rearmed = [None; HEARERS];
+        for ((slot, claim), rearmed) in self.flows.claimants(flow).take(HEARERS).zip(&mut rearmed) {
+            let Some(call) = self.table.get_mut(slot) else { continue };
+            if let Some(one) = call.destinations.iter_mut().find(|one| one.stamp == claim) {
+                one.heard = Some(Heard::after(one.heard, at, content));
+            }
+            // It was lost and told so: it is watched again.
+            if call.held && call.watched_since.is_none() {
+                call.watched_since = Some(at);
+                *rearmed = Some(slot);
+            }
+        }
+        for slot in rearmed.into_iter().flatten() {
+            self.schedule(now, slot);
+        }
+    }
+
+    pub(crate) fn may_be_masked(&self, now: Instant, slot: u32, rules: Rules) -> Result<(), Refusal> {
+        self.table.get(slot).ok_or(Refusal::NoSuchCall)?.may_be_masked(now, rules)
+    }
+
+    /// Tells that the caller is lost, once until heard again.
+    pub(crate) fn watch(&mut self, now: Instant, slot: u32) {
+        let handle: CallHandle = self.table.handle(slot);
+        if let Some(call) = self.table.get_mut(slot)
+            && call.lost_at().is_some_and(|lost| lost <= now)
+        {
+            call.watched_since = None;
+            if !call.told_ended {
+                self.news.push(CallEvent::MediaLost { call: handle });
+            }
+        }
+    }
+}

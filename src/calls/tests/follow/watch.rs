@@ -1,0 +1,156 @@
+//! Whether the caller is heard: before SecureMode is entered for a payment, and while it lasts.
+
+use std::time::Duration;
+
+use handover::{CallEvent, CallHandle, Content, Refusal, Rules};
+
+use crate::network::*;
+
+const AGENT: &str = "203.0.113.1";
+
+fn up() -> (Network, CallHandle) {
+    let mut network = Network::new();
+    network.call_up("call-1");
+    let call = network.find("call-1");
+    (network, call)
+}
+
+fn millis(network: &mut Network, millis: u64) {
+    network.pass(Duration::from_millis(millis));
+}
+
+/// Whether the loss of the caller was told since the last step.
+fn lost(network: &Network) -> bool {
+    network.last_news.iter().any(|event| matches!(event, CallEvent::MediaLost { .. }))
+}
+
+fn enter(network: &mut Network, call: CallHandle) -> Result<(), Refusal> {
+    network.try_enter(call, Rules::default())
+}
+
+#[test]
+fn it_is_not_entered_where_the_caller_was_not_heard_lately() {
+    let (mut network, call) = up();
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere));
+    network.hear("203.0.113.9", 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere), "another's");
+    network.hear(AGENT, 5000, Content::Audio);
+    millis(&mut network, 1_501);
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere), "too long ago");
+    assert!(!network.calls.is_held(call) && !network.calls.is_secured(call));
+    network.hear(AGENT, 5000, Content::Events);
+    assert_eq!(enter(&mut network, call), Ok(()), "events alone are media");
+}
+
+#[test]
+fn comfort_noise_may_be_the_last_for_long() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    network.hear(AGENT, 5000, Content::ComfortNoise);
+    network.seconds(20);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    network.seconds(9);
+    assert!(!lost(&network));
+    network.hear(AGENT, 5000, Content::Events);
+    millis(&mut network, 29_000);
+    assert!(!lost(&network), "a key within the pause does not end it");
+    network.seconds(2);
+    assert!(lost(&network));
+}
+
+#[test]
+fn what_was_heard_before_the_last_sdp_does_not_count() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::ComfortNoise);
+    network.send(Customer, request("INVITE", 2).tags("b", "a").sdp(&audio(AGENT, 5002)));
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere), "it moved");
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere), "what is in flight");
+    network.hear(AGENT, 5002, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    // It says the same again.
+    network.send(Customer, request("INVITE", 3).tags("b", "a").sdp(&audio(AGENT, 5002)));
+    assert_eq!(enter(&mut network, call), Ok(()));
+    // And goes back to where it was.
+    network.send(Customer, request("INVITE", 4).tags("b", "a").sdp(&audio(AGENT, 5000)));
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere));
+}
+
+#[test]
+fn a_codec_that_cannot_be_masked_is_refused_unless_it_may_pass() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Unmaskable);
+    network.hear(AGENT, 5000, Content::Events);
+    assert_eq!(enter(&mut network, call), Err(Refusal::Codec));
+    assert_eq!(network.try_enter(call, Rules::default().with_unmaskable_passed(true)), Ok(()));
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    // Encryption is told as such, and first.
+    let (mut network, call) = up();
+    let offer = lines(AGENT, "m=audio 5000 RTP/SAVP 0\r\n");
+    network.send(Customer, request("INVITE", 2).tags("b", "a").sdp(&offer));
+    assert_eq!(enter(&mut network, call), Err(Refusal::Encrypted));
+}
+
+#[test]
+fn a_caller_who_falls_silent_is_lost_once_until_heard_again() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    for _ in 0..20 {
+        millis(&mut network, 60);
+        network.hear(AGENT, 5000, Content::Audio);
+    }
+    assert!(!lost(&network));
+    millis(&mut network, 449);
+    assert!(!lost(&network));
+    millis(&mut network, 1);
+    assert_eq!(network.last_news, [CallEvent::MediaLost { call }]);
+    network.apply(Vec::new());
+    network.seconds(10);
+    assert!(!lost(&network), "once");
+    network.hear(AGENT, 5000, Content::Audio);
+    millis(&mut network, 450);
+    assert!(lost(&network), "again");
+    network.seconds(2);
+    assert_eq!(enter(&mut network, call), Err(Refusal::MediaElsewhere));
+    assert!(network.calls.is_held(call), "it stays where it is");
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    network.release("call-1");
+    network.apply(Vec::new());
+    network.seconds(10);
+    assert!(!lost(&network), "nobody awaits keys any more");
+}
+
+#[test]
+fn a_caller_heard_on_the_flow_that_media_moved_to_is_not_lost() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    network.hear(AGENT, 5000, Content::ComfortNoise);
+    network.send(Customer, request("INVITE", 2).tags("b", "a").sdp(&audio(AGENT, 5002)));
+    millis(&mut network, 400);
+    assert!(!lost(&network));
+    network.hear(AGENT, 5002, Content::Audio);
+    for _ in 0..10 {
+        millis(&mut network, 400);
+        assert!(!lost(&network));
+        network.hear(AGENT, 5002, Content::Audio);
+    }
+    // Comfort noise where the media was tells nothing.
+    millis(&mut network, 460);
+    assert!(lost(&network));
+}
+
+#[test]
+fn a_call_that_ended_loses_nobody() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    network.hang_up("call-1");
+    assert_eq!(network.last_news, [CallEvent::Ended { call }]);
+    network.apply(Vec::new());
+    network.seconds(60);
+    assert!(network.calls.is_empty());
+}
