@@ -3,6 +3,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -48,4 +49,31 @@ pub(crate) fn allocations<T>(run: impl FnOnce() -> T) -> (u64, T) {
     let before = ALLOCATIONS.get();
     let result = run();
     (ALLOCATIONS.get() - before, result)
+}
+
+/// How long blocks of these sizes take: asked for in turn, written to, grown by half, and given back.
+#[allow(clippy::disallowed_methods, reason = "it is what is measured")]
+pub(crate) fn time_of(allocator: &impl GlobalAlloc, sizes: &[usize], rounds: usize) -> Duration {
+    let begin = Instant::now();
+    for _ in 0..rounds {
+        for &size in sizes {
+            let (layout, grown) = (layout(size), size + size / 2);
+            // SAFETY: no size is 0; the block is checked, written within its size, and given back once, with its layout.
+            unsafe {
+                let block = allocator.alloc(layout);
+                if !block.is_null() {
+                    block.write_bytes(1, size);
+                    let block = allocator.realloc(block, layout, grown);
+                    if !block.is_null() {
+                        allocator.dealloc(std::hint::black_box(block), self::layout(grown));
+                    }
+                }
+            }
+        }
+    }
+    begin.elapsed()
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, 8).expect("a small size")
 }

@@ -6,6 +6,7 @@
 //! | `cli.rs` | the command line |
 //! | `exit.rs` | how the program ends |
 //! | `core_image.rs` | that there is none |
+//! | `wiping.rs` | the allocator, which wipes what is given back |
 //! | `secret_input.rs` | a password from the terminal or standard input |
 //! | `commands/` | one file a command |
 //! | `run/` | the live data path; only with the feature `dpdk` |
@@ -23,6 +24,7 @@ mod exit;
 #[cfg(feature = "dpdk")]
 mod run;
 mod secret_input;
+mod wiping;
 
 use cli::{Cli, Command};
 
