@@ -1,12 +1,15 @@
 #include "shim.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_memory.h>
 
 #define AT(field, offset) \
 	_Static_assert(offsetof(struct rte_mbuf, field) == (offset), "rte_mbuf." #field " has moved")
@@ -176,4 +179,20 @@ uint16_t keyhush_next_port(uint16_t from)
 	uint64_t port = from < RTE_MAX_ETHPORTS ? rte_eth_find_next(from) : RTE_MAX_ETHPORTS;
 
 	return port < RTE_MAX_ETHPORTS ? (uint16_t)port : UINT16_MAX;
+}
+
+static int leave_out(const struct rte_memseg_list *list, const struct rte_memseg *first, size_t length, void *failed)
+{
+	/* Memory that somebody lent to EAL is theirs. */
+	if (!list->external && madvise(first->addr, length, MADV_DONTDUMP))
+		*(int *)failed = errno;
+	return 0;
+}
+
+int keyhush_leave_out_of_core_images(void)
+{
+	int failed = 0;
+
+	rte_memseg_contig_walk(leave_out, &failed);
+	return -failed;
 }

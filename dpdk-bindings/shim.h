@@ -85,5 +85,7 @@ int keyhush_mac(uint16_t port, uint8_t address[6]);
 int keyhush_stats(uint16_t port, struct keyhush_stats *stats);
 /* The first port id in use that is at least `from`, or UINT16_MAX. */
 uint16_t keyhush_next_port(uint16_t from);
+/* Has the kernel leave all memory that EAL has now out of core images. */
+int keyhush_leave_out_of_core_images(void);
 
 #endif

@@ -181,6 +181,8 @@ fn wiping_what_is_given_back_costs_a_small_multiple_of_an_allocation() {
     let blocks = (rounds * sizes.len()) as f64;
     let [plain, wiped] = [plain, wiped].map(|time| time.as_secs_f64() * 1e9 / blocks);
     let ratio = wiped / plain;
-    println!("a block asked for, written, grown and given back: {plain:.0} ns, wiped {wiped:.0} ns ({ratio:.2} times)");
+    println!(
+        "a block asked for, written, grown and given back: {plain:.0} ns, wiped {wiped:.0} ns ({ratio:.2} times)"
+    );
     assert!(ratio < 8.0, "{ratio:.2} times");
 }

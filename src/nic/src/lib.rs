@@ -8,6 +8,7 @@
 //! | `pool.rs`, `mbuf.rs`, `burst.rs` | [`Pool`], [`Mbuf`], [`Burst`]: packets, each with one owner |
 //! | `port.rs` | [`Port`], stopped and started: set-up, link, statistics |
 //! | `queue.rs` | [`RxQueue`], [`TxQueue`]: each used by one thread at a time |
+//! | `core_image.rs` | leaving all this memory out of core images |
 //! | `clock.rs` | [`Clock`]: time from the processor's time-stamp counter |
 //!
 //! # What keeps it sound
@@ -22,6 +23,7 @@
 
 mod burst;
 mod clock;
+mod core_image;
 mod eal;
 mod error;
 mod lcore;
