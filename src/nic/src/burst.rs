@@ -70,12 +70,13 @@ impl Burst {
         self.packets.drain(..)
     }
 
-    /// Drops all packets, at once.
+    /// Drops all packets, at once; wiped, as [`Mbuf`]s are.
     pub fn clear(&mut self) {
         let count = self.packets.len();
         if count == 0 {
             return;
         }
+        self.packets.iter_mut().for_each(Mbuf::wipe);
         // SAFETY: no packet is in use; the length is set first, so that each is given back once.
         unsafe {
             self.packets.set_len(0);

@@ -8,6 +8,9 @@ use dpdk_sys as dpdk;
 use wire::buffer::Buffer;
 
 /// A packet in a buffer of DPDK's: this is its only owner, and dropping it gives it back to its pool, from any thread.
+///
+/// What is dropped did not leave, so it may hold keys that nobody masked: it is wiped first. What is sent was masked, and is
+/// given back by its driver as it left.
 #[repr(transparent)]
 pub struct Mbuf {
     raw: NonNull<dpdk::rte_mbuf>,
@@ -38,6 +41,23 @@ impl Mbuf {
     /// The segments of the frame, in order; one for most.
     pub fn segments(&self) -> Segments<'_> {
         Segments { next: Some(self.raw), packet: PhantomData }
+    }
+
+    /// Wipes the bytes of all segments.
+    pub(crate) fn wipe(&mut self) {
+        if !self.is_sole_owner() {
+            return;
+        }
+        let mut next = Some(self.raw);
+        while let Some(segment) = next {
+            // SAFETY: the segments are valid while the packet is (see `Segments`), `self` is borrowed alone and is their one
+            // owner. The compiler does not know that nobody reads the bytes again: DPDK has pointers to them.
+            unsafe {
+                let (start, length) = span(segment);
+                start.write_bytes(0, length);
+                next = NonNull::new(field(segment, dpdk::KEYHUSH_MBUF_NEXT));
+            }
+        }
     }
 
     fn segment_count(&self) -> u16 {
@@ -101,6 +121,7 @@ impl Buffer for Mbuf {
 
 impl Drop for Mbuf {
     fn drop(&mut self) {
+        self.wipe();
         // SAFETY: this is the packet's owner, and it is not used after.
         unsafe { dpdk::keyhush_mbuf_free(self.raw.as_ptr()) }
     }

@@ -9,3 +9,4 @@ mod links;
 mod own_process;
 mod pcap;
 mod traffic;
+mod wiping;
