@@ -17,6 +17,7 @@
 //! | [`keyed_audio`] | a caller who speaks and keys in the audio |
 //! | [`receivers`] | which keys somebody hears in audio |
 //! | [`picture`], [`spectrogram`] | audio to look at |
+//! | [`rest`] | card numbers in what is left of a payment |
 //! | [`live`] | real telephones and SIP peers, and Keyhush between them |
 //! | [`https`] | a small HTTPS server for those whom Keyhush asks |
 //! | [`psp_sandbox`] | a PSP that takes no money and does whatever can happen |
@@ -36,6 +37,7 @@ pub mod picture;
 pub mod played;
 pub mod psp_sandbox;
 pub mod receivers;
+pub mod rest;
 pub mod rtp;
 pub mod scene;
 pub mod sdp;
