@@ -17,6 +17,7 @@ mod calls;
 mod endings;
 mod faults;
 mod links;
+mod rest;
 
 /// Runs `body`, a closure of the test itself, in a sandbox: starts that very test again inside one, or, there already,
 /// does it.
@@ -47,6 +48,8 @@ fn only(test: &str) -> [&str; 4] {
 fn assert_passed(run: &Output) {
     let (said, complained) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
     assert!(run.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+    // What it measured; seen with `--nocapture`.
+    eprint!("{complained}");
 }
 
 /// Saves captures and logs of a failed test from the end of its sandbox.

@@ -6,7 +6,8 @@
 //!   process      a program with a log and an end
 //!   keyhush      `keyhush run` and its console
 //!   phone        baresip, driven over its `ctrl_tcp` module
-//!   sipp         many calls at once
+//!   sipp         many calls at once, and one whose keys are INFO requests
+//!   memory       what a process holds in its memory
 //!   capture      tshark on a host's own interface: what really arrived there
 //!   card_call    the demo's story: a card number keyed without and with SecureMode
 //!   tone_call    its second story: the same as tones in the audio, with files to hear and to see
@@ -18,6 +19,7 @@
 pub mod capture;
 pub mod card_call;
 pub mod keyhush;
+pub mod memory;
 pub mod network;
 pub mod phone;
 pub mod process;

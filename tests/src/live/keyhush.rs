@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::memory::{CoreImage, core_image_of};
 use super::network::{Host, MTU};
 use super::process::Running;
 use super::sandbox::ROOT;
@@ -44,15 +45,33 @@ impl Keyhush {
         Self::start_with(&settings(pairs)?)
     }
 
+    /// As [`Keyhush::start`], but so that its memory may be looked at, with further variables in its environment. Only a binary
+    /// with the feature `test-hooks` can be started so.
+    ///
+    /// # Errors
+    /// When it does not come up, or does not warn; with what it said.
+    pub fn start_open(pairs: &[[&Host; 2]], environment: &[(&str, &str)]) -> Outcome<Keyhush> {
+        let allowed = [environment, &[("KEYHUSH_ALLOW_CORE_IMAGES", "1")]].concat();
+        let keyhush = Self::start_in(&settings(pairs)?, &allowed)?;
+        if keyhush.said().contains("WARNING: KEYHUSH_ALLOW_CORE_IMAGES") {
+            return Ok(keyhush);
+        }
+        Err(keyhush.process.complaint("it does not warn that its memory may be read"))
+    }
+
     /// Runs Keyhush with settings of the test's own.
     ///
     /// # Errors
     /// When it does not come up; with what it said.
     pub fn start_with(settings: &str) -> Outcome<Keyhush> {
+        Self::start_in(settings, &[])
+    }
+
+    fn start_in(settings: &str, environment: &[(&str, &str)]) -> Outcome<Keyhush> {
         let file = Path::new(ROOT).join("keyhush.toml");
         fs::write(&file, settings).during("writing Keyhush's settings")?;
         let mut command = Command::new(binary()?);
-        command.arg("run").arg("--config").arg(&file);
+        command.arg("run").arg("--config").arg(&file).envs(environment.iter().copied());
         let process = Running::start("keyhush", command)?;
         let mut keyhush = Keyhush { process };
         keyhush
@@ -132,6 +151,17 @@ impl Keyhush {
     /// When it is refused.
     pub fn hook(&self, action: &str, lcore: usize) -> Outcome<()> {
         console(&["hook", action, &lcore.to_string()]).map(drop)
+    }
+
+    /// All of its memory, at one moment.
+    ///
+    /// # Errors
+    /// When it is not ours to read.
+    pub fn core_image(&self) -> Outcome<CoreImage> {
+        self.process.signal("STOP")?;
+        let image = core_image_of(self.process.id());
+        self.process.signal("CONT")?;
+        image
     }
 
     /// What it has said.

@@ -54,17 +54,30 @@ const PORT: u16 = 5070;
 /// Samples in one packet of 20 ms.
 const PACKET: usize = 160;
 
+const CALLER: &str = include_str!("sipp/caller.xml");
+const AGENT: &str = include_str!("sipp/agent.xml");
+
 impl Load {
     /// Lets the hosts begin to call each other.
     ///
     /// # Errors
     /// When sipp is not installed or does not start.
     pub fn start(self, caller: &Host, agent: &Host) -> Outcome<Calls> {
+        self.start_as(caller, agent, [CALLER, AGENT], &[])
+    }
+
+    fn start_as(
+        self,
+        caller: &Host,
+        agent: &Host,
+        [caller_does, agent_does]: [&str; 2],
+        further: &[&str],
+    ) -> Outcome<Calls> {
         let directory = Path::new(ROOT).join("sipp");
         fs::create_dir_all(&directory).during("making sipp's directory")?;
         let write = |name: &str, bytes: &[u8]| fs::write(directory.join(name), bytes).during(name);
-        write("caller.xml", include_bytes!("sipp/caller.xml"))?;
-        write("agent.xml", include_bytes!("sipp/agent.xml"))?;
+        write("caller.xml", caller_does.as_bytes())?;
+        write("agent.xml", agent_does.as_bytes())?;
         write("voice.ulaw", &voice())?;
         let statistics = directory.join("caller.csv");
         let (calls, a_second) = (self.calls.to_string(), self.a_second.to_string());
@@ -94,11 +107,46 @@ impl Load {
         })?;
         let to = format!("{}:{PORT}", agent.address());
         let file = statistics.display().to_string();
-        let calling = start(
-            caller,
-            &["-sf", "caller.xml", &to, "-r", &a_second, "-trace_stat", "-stf", &file, "-fd", "1"],
-        )?;
+        let arguments = ["-sf", "caller.xml", &to, "-r", &a_second, "-trace_stat", "-stf", &file, "-fd", "1"];
+        let calling = start(caller, &[&arguments, further].concat())?;
         Ok(Calls { caller: calling, agent: answering, statistics })
+    }
+}
+
+/// One call whose caller presses keys by INFO requests (`application/dtmf-relay`), five a second.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyedByInfo<'a> {
+    /// Its Call-ID.
+    pub call_id: &'a str,
+    /// The keys.
+    pub keys: &'a str,
+    /// How long the call lasts before the first key.
+    pub before: Duration,
+}
+
+impl KeyedByInfo<'_> {
+    /// Lets it begin.
+    ///
+    /// # Errors
+    /// When sipp is not installed or does not start.
+    pub fn start(self, caller: &Host, agent: &Host) -> Outcome<Calls> {
+        const PAUSE: &str = "<pause milliseconds=\"2500\"/>";
+        const BYE: &str = "<recv request=\"BYE\"/>";
+        let one = |(number, key)| {
+            include_str!("sipp/info.xml")
+                .replace("[number]", &format!("{}", number + 2))
+                .replace("[key]", key)
+        };
+        let keys: Vec<&str> = self.keys.split("").filter(|key| !key.is_empty()).collect();
+        let requests: String = keys.iter().copied().enumerate().map(one).collect();
+        let before = PAUSE.replace("2500", &self.before.as_millis().to_string());
+        let caller_does = CALLER
+            .replace(PAUSE, &format!("{before}{requests}{PAUSE}"))
+            .replace("CSeq: 2 BYE", "CSeq: 200 BYE");
+        let answers = include_str!("sipp/info-answer.xml").repeat(keys.len());
+        let agent_does = AGENT.replace(BYE, &format!("{answers}{BYE}"));
+        let once = Load { calls: 1, a_second: 1 };
+        once.start_as(caller, agent, [&caller_does, &agent_does], &["-cid_str", self.call_id])
     }
 }
 

@@ -266,7 +266,11 @@ impl Seen {
     }
 }
 
-fn save(path: &Path, samples: &[i16]) -> Outcome<()> {
+/// Writes audio into a WAV file that a telephone can send.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn save(path: &Path, samples: &[i16]) -> Outcome<()> {
     let format = hound::WavSpec {
         channels: 1,
         sample_rate: RATE as u32,

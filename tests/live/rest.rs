@@ -1,0 +1,135 @@
+//! What of a card rests in the process once its call is over.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use keyhush_tests::keyed_audio::KeyedAudio;
+use keyhush_tests::live::keyhush::Keyhush;
+use keyhush_tests::live::memory::{CoreImage, Part, Region};
+use keyhush_tests::live::network::Host;
+use keyhush_tests::live::phone::{Phone, Sound};
+use keyhush_tests::live::sandbox::ROOT;
+use keyhush_tests::live::sipp::{KeyedByInfo, Tally};
+use keyhush_tests::live::tone_call::save;
+use keyhush_tests::live::{During, Outcome};
+use keyhush_tests::rest::{Card, Find, Secrets};
+
+use crate::{hosts, sandboxed};
+
+/// Keyed as telephone-events, as tones in the audio, and by INFO; numbers whose digits are not there by chance. None belongs
+/// to anybody.
+const BY_EVENTS: [&str; 2] = ["4539578763621486", "731"];
+const BY_TONES: [&str; 2] = ["5275863941728364", "492"];
+const BY_INFO: [&str; 2] = ["6759649826438453", "358"];
+/// In the process's environment, to be found.
+const PLANTED: [&str; 2] = ["4716258347916835", "846"];
+
+/// When the tones begin, in seconds after the call does: SecureMode is on by then.
+const TONES_AT: f64 = 3.0;
+/// Longer than a press waits to be told from one of another transport, and the mergers of a call live.
+const AT_REST: Duration = Duration::from_secs(5);
+
+#[test]
+fn nothing_of_a_card_rests_in_memory_after_its_call() {
+    sandboxed(|| {
+        let [caller, agent] = hosts()?;
+        let planted = PLANTED.concat();
+        let mut keyhush = Keyhush::start_open(&[[&caller, &agent]], &[("KEYHUSH_TEST_PLANTED", &planted)])?;
+        by_info(&mut keyhush, &caller, &agent)?;
+        by_tones_and_events(&mut keyhush, &caller, &agent)?;
+        thread::sleep(AT_REST);
+
+        let image = keyhush.core_image()?;
+        let cards = [BY_EVENTS, BY_TONES, BY_INFO, PLANTED].map(|[number, code]| Card::new(number, code));
+        let secrets = Secrets::new(&cards);
+        let began = Instant::now();
+        let finds = image.find(&secrets);
+        eprintln!(
+            "searched in {:.1} s: process {} KB, packet pool {} KB, the kernel's rings {} KB; {} KB are nobody's to read",
+            began.elapsed().as_secs_f64(),
+            image.len_of(Part::Process) >> 10,
+            image.len_of(Part::PacketPool) >> 10,
+            image.len_of(Part::KernelRing) >> 10,
+            image.unreadable >> 10,
+        );
+        assert_searched(&image);
+        let is_planted = |find: &Find| find.card + 1 == cards.len();
+        let of = |part: Part| finds.iter().filter(move |(region, _)| region.part == part);
+        assert!(of(Part::Process).any(|(_, find)| is_planted(find)), "the planted number is not found");
+        // The kernel lays every frame that arrives into its ring. That it is found there shows that it was keyed.
+        eprintln!("in the kernel's rings: {} finds", of(Part::KernelRing).count());
+        let rests: Vec<String> = finds
+            .iter()
+            .filter(|(region, find)| region.part != Part::KernelRing && !is_planted(find))
+            .map(|(region, find)| told(region, find))
+            .collect();
+        assert!(rests.is_empty(), "{}", rests.join("\n"));
+
+        // What it has said, and its files.
+        for file in ["keyhush.log", "keyhush.toml"] {
+            let finds = secrets.find_in_file(&Path::new(ROOT).join(file)).during(file)?;
+            assert_eq!(finds, [], "{file}");
+        }
+        Ok(())
+    });
+}
+
+/// An image without the parts that are judged would pass for a clean one.
+fn assert_searched(image: &CoreImage) {
+    for part in [Part::Process, Part::PacketPool, Part::KernelRing] {
+        assert!(image.len_of(part) > 1 << 20, "{part:?} is not in the image");
+    }
+}
+
+fn told(region: &Region, find: &Find) -> String {
+    let place = region.start + find.at as u64;
+    let around = region.around(find.at, 64);
+    format!("{:?} {:?} at {place:x}: {:?}: {:02x?}", region.part, region.name, find, around)
+}
+
+fn secure(keyhush: &mut Keyhush, call_id: &str) -> Outcome<()> {
+    let mut refused = None;
+    let is_on = |keyhush: &Keyhush| keyhush.secure(call_id, true);
+    for _ in 0..20 {
+        match is_on(keyhush) {
+            Ok(()) => return Ok(()),
+            Err(trouble) => refused = Some(trouble),
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+fn by_info(keyhush: &mut Keyhush, caller: &Host, agent: &Host) -> Outcome<()> {
+    const CALL_ID: &str = "keyed-by-info";
+    let keys = BY_INFO.concat();
+    let call = KeyedByInfo { call_id: CALL_ID, keys: &keys, before: Duration::from_secs(3) };
+    let calls = call.start(caller, agent)?;
+    secure(keyhush, CALL_ID)?;
+    let tally = calls.finish(Duration::from_secs(40))?;
+    assert_eq!((tally.successful, tally.failed), (1, 0), "{tally:?} of {:?}", Tally::of(1));
+    keyhush.wait_for_counter("presses", keys.len() as u64, Duration::from_secs(5))
+}
+
+fn by_tones_and_events(keyhush: &mut Keyhush, caller: &Host, agent: &Host) -> Outcome<()> {
+    let tones = BY_TONES.concat();
+    let audio = KeyedAudio::quiet(60.0).speak(0.3..1.8).key(TONES_AT, &tones).speak(7.0..9.0);
+    let file = Path::new(ROOT).join("caller.wav");
+    save(&file, &audio.samples())?;
+    let mut callers_phone = Phone::start(caller, Sound::File(&file))?;
+    let mut agents_phone = Phone::start(agent, Sound::Hum(620))?;
+    let call_id = callers_phone.call(agent)?;
+    let began = Instant::now();
+    agents_phone.answered()?;
+    secure(keyhush, &call_id)?;
+    thread::sleep(Duration::from_secs(9).saturating_sub(began.elapsed()));
+    assert_eq!(keyhush.presses(&call_id)?, tones.len() as u64, "by tones");
+    let events = BY_EVENTS.concat();
+    callers_phone.key(&events)?;
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(keyhush.presses(&call_id)?, (tones.len() + events.len()) as u64, "by events too");
+    callers_phone.hang_up()?;
+    callers_phone.stop()?;
+    agents_phone.stop()
+}
