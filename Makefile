@@ -12,7 +12,8 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
-LIVE_PACKAGES := baresip-core ethtool iproute2 multimon-ng sip-tester tshark util-linux
+LIVE_PACKAGES := baresip-core chromium chromium-driver ethtool fonts-dejavu-core iproute2 multimon-ng python3-pip sip-tester tshark \
+	util-linux
 BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
 PEER_PACKAGES := libspandsp-dev multimon-ng
@@ -22,6 +23,9 @@ BOUND := setpriv --pdeathsig TERM cargo --config 'target."cfg(unix)".runner = ["
 
 # The whole workspace, and in it a binary that tests may make fail.
 ALL := --locked --workspace --features keyhush/test-hooks
+
+# What tests of pages look for faults with.
+AXE := $(TARGET)/tools/axe/axe_playwright_python/axe.min.js
 
 # The tests with real telephones, one after the other.
 LIVE := $(BOUND) test $(ALL) --test live -- --test-threads=1
@@ -35,12 +39,12 @@ help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: rust build-packages live-packages ## Let two telephones call each other through Keyhush and key card numbers
+demo: rust build-packages live-packages $(AXE) ## Let two telephones call each other through Keyhush and key card numbers
 	cargo build --locked -p keyhush -p keyhush-tests --bin keyhush --bin demo
 	@setpriv --pdeathsig KILL $(TARGET)/debug/demo
 
 .PHONY: test
-test: live-packages peer-packages lint ## Run every test
+test: live-packages peer-packages $(AXE) lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
 	cargo build $(ALL) --bins
@@ -71,6 +75,13 @@ fmt: rust ## Format the code
 .PHONY: clean
 clean: rust ## Remove everything that was built
 	cargo clean
+
+# Of the whole package one file is used, and nothing is run. Debian's own Python: another may come without pip.
+$(AXE): tests/axe-core.txt | live-packages
+	rm -rf $(TARGET)/tools/axe
+	/usr/bin/python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --no-compile --require-hashes \
+		--target $(TARGET)/tools/axe --requirement tests/axe-core.txt
+	touch $@
 
 $(TARGET)/tools/bin/cargo-deny: | rust build-packages
 	cargo install --locked cargo-deny --root $(TARGET)/tools
