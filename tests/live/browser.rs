@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use keyhush_tests::live::browser::{Browser, Find, Key, PATIENCE};
+use keyhush_tests::live::capture::now;
 use keyhush_tests::live::certificate::Certificate;
 use keyhush_tests::live::{During, Outcome, sandbox};
 use rustls::crypto::ring;
@@ -77,8 +78,14 @@ fn two_agents_use_pages_side_by_side() {
         one.open(&format!("{page}/#one"))?;
         two.open(&format!("{page}/#two"))?;
         one.fill(Find::Role("textbox", "Order"), "INV-7")?;
+        one.watch("document.getElementById('said').textContent.length")?;
+        let clicked = now();
         one.click(Find::Role("button", "Go on"))?;
         one.wait_for_text("[role=status]", "__Host-name=one ordered INV-7", PATIENCE)?;
+        let seen = one.watched()?;
+        assert_eq!(seen.iter().map(|sight| &sight.value).collect::<Vec<_>>(), [0, 29]);
+        // The page takes 200 ms over it, and its clock is ours.
+        assert!((clicked + 0.2..now()).contains(&seen[1].at), "clicked {clicked}: {seen:?}");
 
         // By keyboard alone, to where a screen reader would say it is.
         two.press(&[Key::Tab])?;

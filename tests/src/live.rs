@@ -5,11 +5,14 @@
 //!   network      two hosts, caller and agent, each on a veth pair whose other half Keyhush takes
 //!   process      a program with a log and an end
 //!   keyhush      `keyhush run` and its console
+//!   contact_centre  tenants, agents, certificate and store for it
+//!   agent        somebody at the page: signs in, takes payments, reads what is said
 //!   phone        baresip, driven over its `ctrl_tcp` module
 //!   sipp         many calls at once, and one whose keys are INFO requests
 //!   memory       what a process holds in its memory
 //!   browser      headless Chromium, and axe-core in it
 //!   certificate  made by itself, for what is served in the sandbox
+//!   elsewhere    a call whose voice does not cross the wire
 //!   capture      tshark on a host's own interface: what really arrived there
 //!   card_call    the demo's story: a card number keyed without and with SecureMode
 //!   tone_call    its second story: the same as tones in the audio, with files to hear and to see
@@ -18,10 +21,14 @@
 //! The demo (`live/demo.rs`) tells [`card_call`] and [`tone_call`], the tests (`live/main.rs`) assert them and more.
 #![allow(clippy::disallowed_methods, reason = "an edge: real processes live in real time")]
 
+pub mod agent;
 pub mod browser;
 pub mod capture;
 pub mod card_call;
 pub mod certificate;
+pub mod contact_centre;
+pub mod elsewhere;
+pub mod http;
 pub mod keyhush;
 pub mod memory;
 pub mod network;

@@ -20,9 +20,11 @@ use webdriver::Commands;
 pub mod axe;
 mod base64;
 pub mod find;
+pub mod watch;
 mod webdriver;
 
 pub use find::Find;
+pub use watch::Sight;
 
 /// How long a page may take where nothing else is said: other processes share the machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);

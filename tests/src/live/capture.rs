@@ -137,21 +137,34 @@ pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// The keys in `packets`, in order: one press a sender's event timestamp (RFC 4733 section 2.2), however many packets
-/// carry it. A press whose packets disagree on its key is shown as `?`.
-pub fn keys<'a>(packets: impl IntoIterator<Item = &'a Rtp>) -> String {
-    let mut presses: Vec<(&str, u32, u8)> = Vec::new();
+/// A key that was pressed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Press {
+    /// When its first packet was seen, in seconds since the Unix epoch.
+    pub at: f64,
+    /// The key; `?` where its packets disagree on it.
+    pub key: char,
+}
+
+/// The presses in `packets`, in order: one a sender's event timestamp (RFC 4733 section 2.2), however many packets carry it.
+pub fn presses<'a>(packets: impl IntoIterator<Item = &'a Rtp>) -> Vec<Press> {
+    let mut presses: Vec<((&str, u32, u8), f64)> = Vec::new();
     for packet in packets {
         let Some(event) = packet.event else { continue };
-        let of_the_press =
-            |press: &&mut (&str, u32, u8)| press.0 == packet.ssrc && press.1 == packet.timestamp;
-        match presses.iter_mut().find(of_the_press) {
-            Some((_, _, code)) if *code == event.code => {}
-            Some((_, _, code)) => *code = u8::MAX,
-            None => presses.push((&packet.ssrc, packet.timestamp, event.code)),
+        let is_of_it =
+            |press: &&mut ((&str, u32, u8), f64)| press.0.0 == packet.ssrc && press.0.1 == packet.timestamp;
+        match presses.iter_mut().find(is_of_it) {
+            Some(((_, _, code), _)) if *code == event.code => {}
+            Some(((_, _, code), _)) => *code = u8::MAX,
+            None => presses.push(((&packet.ssrc, packet.timestamp, event.code), packet.at)),
         }
     }
-    presses.into_iter().map(|(_, _, code)| key(code)).collect()
+    presses.into_iter().map(|((_, _, code), at)| Press { at, key: key(code) }).collect()
+}
+
+/// The keys in `packets`, in order, as [`presses`] finds them.
+pub fn keys<'a>(packets: impl IntoIterator<Item = &'a Rtp>) -> String {
+    presses(packets).iter().map(|press| press.key).collect()
 }
 
 /// The key of an event's code (RFC 4733 section 3.2, table 3).

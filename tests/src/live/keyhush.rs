@@ -42,7 +42,7 @@ impl Keyhush {
     /// # Errors
     /// When it does not come up; with what it said.
     pub fn start(pairs: &[[&Host; 2]]) -> Outcome<Keyhush> {
-        Self::start_with(&settings(pairs)?)
+        Self::start_with(&wires(pairs)?)
     }
 
     /// As [`Keyhush::start`], but so that its memory may be looked at, with further variables in its environment. Only a binary
@@ -52,7 +52,7 @@ impl Keyhush {
     /// When it does not come up, or does not warn; with what it said.
     pub fn start_open(pairs: &[[&Host; 2]], environment: &[(&str, &str)]) -> Outcome<Keyhush> {
         let allowed = [environment, &[("KEYHUSH_ALLOW_CORE_IMAGES", "1")]].concat();
-        let keyhush = Self::start_in(&settings(pairs)?, &allowed)?;
+        let keyhush = Self::start_in(&wires(pairs)?, &allowed)?;
         if keyhush.said().contains("WARNING: KEYHUSH_ALLOW_CORE_IMAGES") {
             return Ok(keyhush);
         }
@@ -68,8 +68,7 @@ impl Keyhush {
     }
 
     fn start_in(settings: &str, environment: &[(&str, &str)]) -> Outcome<Keyhush> {
-        let file = Path::new(ROOT).join("keyhush.toml");
-        fs::write(&file, settings).during("writing Keyhush's settings")?;
+        let file = write_settings(settings)?;
         let mut command = Command::new(binary()?);
         command.arg("run").arg("--config").arg(&file).envs(environment.iter().copied());
         let process = Running::start("keyhush", command)?;
@@ -197,8 +196,22 @@ fn console_json(arguments: &[&str]) -> Outcome<Value> {
     serde_json::from_str(&answer).during(format!("reading the answer of `keyhush {}`", arguments.join(" ")))
 }
 
-/// One lcore for each wire, all of which give way when idle; the first does the signalling too.
-fn settings(pairs: &[[&Host; 2]]) -> Outcome<String> {
+/// Puts settings where `keyhush run` and the commands beside it are to find them; answers the file.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_settings(settings: &str) -> Outcome<PathBuf> {
+    let file = Path::new(ROOT).join("keyhush.toml");
+    fs::write(&file, settings).during("writing Keyhush's settings")?;
+    Ok(file)
+}
+
+/// Settings for `pairs` of carrier side and customer side, a wire each. One lcore for each wire, all of which give way when idle;
+/// the first does the signalling too.
+///
+/// # Errors
+/// When there are fewer cores than wires.
+pub fn wires(pairs: &[[&Host; 2]]) -> Outcome<String> {
     let status = fs::read_to_string("/proc/self/status").during("reading which cores we may use")?;
     let cores = cores(&status);
     let mut text = String::from("[eal]\nhugepages = false\nmemory_mib = 256\n\n[idle]\nmode = \"backoff\"\n");

@@ -33,6 +33,53 @@ pub enum Sound<'a> {
     File(&'a Path),
 }
 
+/// A telephone's connection: a host has room for two.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    host: &'a Host,
+    user: &'a str,
+    place: u16,
+}
+
+impl<'a> Line<'a> {
+    /// The first telephone on `host`, whose number, or name, is `user`.
+    pub fn first(host: &'a Host, user: &'a str) -> Line<'a> {
+        Line { host, user, place: 0 }
+    }
+
+    /// The second one.
+    pub fn second(host: &'a Host, user: &'a str) -> Line<'a> {
+        Line { host, user, place: 1 }
+    }
+
+    /// Its SIP address.
+    pub fn address(&self) -> String {
+        format!("sip:{}@{}:{}", self.user, self.host.address(), self.sip_port())
+    }
+
+    /// The port of its SIP, over UDP.
+    fn sip_port(&self) -> u16 {
+        5060 + 2 * self.place
+    }
+
+    /// The port of `ctrl_tcp`, on its host's loopback.
+    fn control_port(&self) -> u16 {
+        4444 + self.place
+    }
+
+    /// Its share of [`RTP_PORTS`].
+    fn rtp_ports(&self) -> std::ops::RangeInclusive<u16> {
+        const SHARE: u16 = 50;
+        let first = RTP_PORTS.start() + SHARE * self.place;
+        first..=first + SHARE - 1
+    }
+
+    /// What its directory and log are called.
+    fn name(&self) -> String {
+        format!("phone-{}{}", self.host.name(), if self.place == 0 { "" } else { "-second" })
+    }
+}
+
 /// A telephone on a host.
 #[derive(Debug)]
 pub struct Phone {
@@ -41,37 +88,54 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// Switches on a telephone that sends `sound` while it is in a call.
+    /// Switches on the only telephone of a host, of the host's name, that sends `sound` while it is in a call.
     ///
     /// # Errors
     /// When baresip is not installed or does not come up.
     pub fn start(host: &Host, sound: Sound<'_>) -> Outcome<Phone> {
-        let name = host.name();
-        let home = Path::new(ROOT).join(format!("phone-{name}"));
+        Phone::start_line(Line::first(host, host.name()), sound)
+    }
+
+    /// Switches on a telephone on a line.
+    ///
+    /// # Errors
+    /// When baresip is not installed or does not come up.
+    pub fn start_line(line: Line<'_>, sound: Sound<'_>) -> Outcome<Phone> {
+        let name = line.name();
+        let home = Path::new(ROOT).join(&name);
         fs::create_dir_all(&home).during("making a telephone's directory")?;
-        fs::write(home.join("config"), config(host, sound)).during("writing a telephone's settings")?;
+        fs::write(home.join("config"), config(line, sound)).during("writing a telephone's settings")?;
         let account = format!(
-            "<sip:{name}@{};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu\n",
-            host.address()
+            "<sip:{}@{};transport=udp>;regint=0;answermode=auto;audio_codecs=pcmu\n",
+            line.user,
+            line.host.address()
         );
         fs::write(home.join("accounts"), account).during("writing a telephone's account")?;
         fs::write(home.join("contacts"), "").during("writing a telephone's contacts")?;
-        let mut command = host.command("baresip");
+        let mut command = line.host.command("baresip");
         command.arg("-4").arg("-f").arg(&home);
-        let mut process = Running::start(&format!("phone-{name}"), command)?;
+        let mut process = Running::start(&name, command)?;
         process.wait_until("the telephone is ready", PATIENCE, |said| {
             said.contains("baresip is ready").then_some(())
         })?;
-        let control = Control::open(host)?;
+        let control = Control::open(line.host, line.control_port())?;
         Ok(Phone { process, control })
     }
 
-    /// Calls `other` and waits until it has answered. Returns the Call-ID.
+    /// Calls the only telephone of `other` and waits until it has answered. Returns the Call-ID.
     ///
     /// # Errors
     /// When the call is not answered.
     pub fn call(&mut self, other: &Host) -> Outcome<String> {
-        self.control.command("dial", &format!("sip:{}@{}", other.name(), other.address()))?;
+        self.call_line(Line::first(other, other.name()))
+    }
+
+    /// Calls a line and waits until it has been answered. Returns the Call-ID.
+    ///
+    /// # Errors
+    /// When the call is not answered.
+    pub fn call_line(&mut self, other: Line<'_>) -> Outcome<String> {
+        self.control.command("dial", &other.address())?;
         let event = self.control.event("CALL_ESTABLISHED")?;
         event["id"].as_str().map(str::to_owned).ok_or_else(|| Trouble::new("baresip names no Call-ID"))
     }
@@ -125,8 +189,8 @@ impl Phone {
     }
 }
 
-fn config(host: &Host, sound: Sound<'_>) -> String {
-    let (first, last) = (RTP_PORTS.start(), RTP_PORTS.end());
+fn config(line: Line<'_>, sound: Sound<'_>) -> String {
+    let (first, last) = line.rtp_ports().into_inner();
     // ausine hums at 48 kHz stereo only; baresip resamples. A file is sent as it is.
     let (source, rate, channels) = match sound {
         Sound::Hum(hertz) => (format!("ausine,{hertz}"), 48_000, 2),
@@ -135,7 +199,7 @@ fn config(host: &Host, sound: Sound<'_>) -> String {
     // A bridge without another end swallows what is heard.
     format!(
         "poll_method epoll
-sip_listen {address}:5060
+sip_listen {address}:{sip_port}
 audio_source {source}
 audio_player aubridge,nowhere
 audio_alert aubridge,nowhere
@@ -153,9 +217,11 @@ module aubridge.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:4444
+ctrl_tcp_listen 127.0.0.1:{control_port}
 ",
-        address = host.address(),
+        address = line.host.address(),
+        sip_port = line.sip_port(),
+        control_port = line.control_port(),
     )
 }
 
@@ -169,9 +235,9 @@ struct Control {
 }
 
 impl Control {
-    fn open(host: &Host) -> Outcome<Control> {
+    fn open(host: &Host, port: u16) -> Outcome<Control> {
         let mut command = host.command("bash");
-        command.args(["-c", "exec 3<>/dev/tcp/127.0.0.1/4444; cat <&3 & exec cat >&3"]);
+        command.args(["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & exec cat >&3")]);
         let mut carrier =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().during("reaching a telephone")?;
         let (Some(orders), Some(answers)) = (carrier.stdin.take(), carrier.stdout.take()) else {
