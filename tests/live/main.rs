@@ -15,6 +15,7 @@ use keyhush_tests::live::{Outcome, sandbox};
 
 mod browser;
 mod calls;
+mod contact_centre;
 mod endings;
 mod faults;
 mod links;

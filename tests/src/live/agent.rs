@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::browser::{Find, PATIENCE, Window};
 use super::{Outcome, Trouble};
 
-/// The page's fields by their names, which the requests have too.
+/// The page's fields by their names, which the requests have too, and its buttons.
 mod at {
     pub(super) const USER_NAME: &str = "input[autocomplete=username]";
     pub(super) const PASSWORD: &str = "input[type=password]";
     pub(super) const AMOUNT: &str = "[name=amount]";
     pub(super) const ORDER: &str = "[name=order]";
-    /// The one button of sign-in and of a new payment.
-    pub(super) const SUBMIT: &str = "main form [type=submit], main form button:not([type])";
+    pub(super) const SIGN_IN: &str = "#sign-in [type=submit]";
+    pub(super) const START: &str = "#new-form [type=submit]";
     /// What a page says that was not as it should be.
     pub(super) const ALERT: &str = "[role=alert]";
 }
@@ -53,17 +53,16 @@ pub enum Button {
 }
 
 impl Button {
-    /// What the request names it: `data-click` and, of a field's, `data-field`.
     fn selector(self) -> String {
-        let click = match self {
+        let id = match self {
+            Button::Reset(field) => return format!("#fields [data-kind={field}] button"),
             Button::Next => "next",
-            Button::Reset(field) => return format!("[data-click=reset][data-field={field}]"),
             Button::StartAgain => "start_again",
             Button::Pay => "pay",
             Button::AskAgain => "ask_again",
             Button::Cancel => "cancel",
         };
-        format!("[data-click={click}]")
+        format!("#{id}")
     }
 }
 
@@ -82,7 +81,7 @@ impl Agent {
         self.window.wait_for(at::USER_NAME, PATIENCE)?;
         self.window.fill(at::USER_NAME, name)?;
         self.window.fill(at::PASSWORD, password)?;
-        self.window.click(at::SUBMIT)?;
+        self.window.click(at::SIGN_IN)?;
         self.window.wait_for(at::AMOUNT, PATIENCE)
     }
 
@@ -106,7 +105,7 @@ impl Agent {
         self.window.wait_for(at::AMOUNT, PATIENCE)?;
         self.window.fill(at::AMOUNT, amount)?;
         self.window.fill(at::ORDER, order)?;
-        self.window.click(at::SUBMIT)
+        self.window.click(at::START)
     }
 
     /// What the page says was not as it should be.
@@ -287,7 +286,7 @@ impl Agent {
     }
 
     /// The letters that stand for keys, all fields together, to be watched: a tenant that shows no digits shows one for each.
-    pub const DOTS: &str = "(document.body.innerText.match(/[•*]/g) || []).length";
+    pub const DOTS: &str = "(document.body.innerText.match(/•/g) || []).length";
 
     /// Whether the page says STOP, to be watched.
     pub const STOP: &str = "/\\bSTOP\\b/.test(document.body.innerText)";

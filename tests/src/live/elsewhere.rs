@@ -32,6 +32,7 @@ impl Elsewhere {
         let number = format!("<sip:{number}@{}:{PORT}>", agent.address());
         let calling = format!("<sip:{}@{}:{PORT}>", CALLERS[0], caller.address());
         let agents = AGENT.replace("INFOS", &infos).replace("NUMBER", &number).replace("CALLING", &calling);
+        let agents = agents.replace("TARGET", calling.trim_matches(['<', '>']));
         let callers = CALLER.replace("NUMBER", &number).replace("CALLING", &calling);
         let callers = callers.replace("USER", number.trim_matches(['<', '>']));
         fs::write(directory.join("agent.xml"), agents).during("writing an agent's scenario")?;
@@ -39,7 +40,7 @@ impl Elsewhere {
         let start = |host: &Host, arguments: &[&str]| {
             let mut command = host.command("sipp");
             command.args(["-i", &host.address().to_string(), "-p", &PORT.to_string(), "-m", "1", "-nostdin"]);
-            command.args(["-trace_err", "-sf"]).args(arguments).current_dir(&directory);
+            command.args(["-trace_err", "-trace_msg", "-sf"]).args(arguments).current_dir(&directory);
             Running::start(&format!("elsewhere-{}", host.name()), command)
         };
         let mut answering = start(agent, &["agent.xml"])?;
@@ -59,7 +60,7 @@ fn info(key: char) -> String {
 const INFO: &str = r#"
   <send retrans="500">
     <![CDATA[
-      INFO sip:caller@[remote_ip]:[remote_port] SIP/2.0
+      INFO TARGET SIP/2.0
       Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
       From: NUMBER;tag=agent
       To: CALLING;tag=caller

@@ -252,7 +252,11 @@ impl Control {
                 }
             }
         });
-        Ok(Control { carrier, orders, said })
+        let mut control = Control { carrier, orders, said };
+        // Only who is heard hears: an event that comes before the connection would be missed.
+        control.order("help", "")?;
+        control.wait("first answer", |message| message["token"] == "help")?;
+        Ok(control)
     }
 
     fn order(&mut self, command: &str, parameters: &str) -> Outcome<()> {

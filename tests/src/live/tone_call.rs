@@ -266,7 +266,7 @@ impl Seen {
     }
 }
 
-/// Writes audio into a WAV file that a telephone can send.
+/// Saves linear samples as a WAV file.
 ///
 /// # Errors
 /// When it cannot be written.
