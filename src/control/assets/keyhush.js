@@ -167,7 +167,7 @@
       problem.setAttribute('aria-hidden', 'true');
       const reset = make('button', 'button small');
       reset.type = 'button';
-      reset.append(make('span', '', words.reset), ' ', make('kbd', '', 'Alt R'));
+      reset.append(make('span', '', words.reset), make('span', 'heard', ''), ' ', make('kbd', '', 'Alt R'));
       reset.lastChild.setAttribute('aria-hidden', 'true');
       reset.addEventListener('click', once(reset, () => click({ click: 'reset', field: kind })));
       row.append(label, digits, said, badge, state, reset, problem);
@@ -201,8 +201,10 @@
           return group;
         }));
       }
+      // What is wrong says more than that something is.
+      show(state, !field.problem);
       show(reset, field.may_reset);
-      reset.setAttribute('aria-label', `${words.resetSaid} (${field.label})`);
+      write(reset.children[1], ` (${field.label})`);
       const isOpen = now.open === field.kind;
       if (isOpen) reset.setAttribute('aria-keyshortcuts', 'Alt+R');
       else reset.removeAttribute('aria-keyshortcuts');
@@ -250,7 +252,7 @@
       };
       if (result) {
         add(words.pspReference, result.psp_reference);
-        if (result.outcome !== 'approved') add(words.ownReference, result.reference);
+        if (result.outcome === 'unknown') add(words.ownReference, result.reference);
       }
       $('result').replaceChildren(...facts);
       show($('result'), facts.length > 0);
@@ -269,6 +271,7 @@
       write($('start_again-text'), now.start_again);
       show($('cancel'), may.cancel);
       write($('cancel-text'), now.cancel);
+      show($('cancel-key'), now.stage === 'result');
       show($('another'), now.stage === 'ended');
       // One button is the thing to do now.
       const isAfter = now.stage === 'result' || now.stage === 'stopped';
@@ -291,9 +294,8 @@
       write($('sum'), now.amount);
       write($('order-shown'), now.order);
       show($('order-fact'), now.order !== '');
-      write($('brand'), now.brand || '');
-      show($('brand-fact'), Boolean(now.brand));
       show($('calls'), now.calls.length > 0);
+      show($('calls-hint'), ['securing', 'keying', 'details'].includes(now.stage));
       const key = JSON.stringify(now.calls);
       if ($('calls-list').dataset.key !== key) {
         $('calls-list').dataset.key = key;
@@ -544,7 +546,7 @@
 
     // Keys that do what buttons do, wherever the focus is.
     const keys = {
-      n: () => [$('next'), $('another')],
+      n: () => [$('next'), $('another'), ...(view?.stage === 'result' ? [$('cancel')] : [])],
       a: () => [$('ask_again')],
       s: () => [$('start_again')],
       r: () => [...$('fields').querySelectorAll('button[aria-keyshortcuts]')],

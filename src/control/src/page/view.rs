@@ -187,11 +187,15 @@ impl PageView {
 
 impl PageField {
     fn of(field: &FieldView, view: &View) -> Self {
+        // Before SecureMode is on, the first field takes keys as little as those after it.
+        let is_closed =
+            matches!(field.state, FieldState::Open | FieldState::MayEnd) && view.open != Some(field.kind);
+        let state_now = if is_closed { FieldState::Waiting } else { field.state };
         PageField {
             kind: kind(field.kind),
             label: words::label(field.kind),
-            state: state(field.state),
-            state_text: words::state(field.state),
+            state: state(state_now),
+            state_text: words::state(state_now),
             shown: shown(field),
             length: field.length,
             said: words::said(field),
@@ -199,7 +203,7 @@ impl PageField {
                 FieldState::Refused(why) => Some(words::refused(field.kind, why)),
                 _ => None,
             },
-            may_reset: view.may.reset && field.state != FieldState::Waiting,
+            may_reset: view.may.reset && state_now != FieldState::Waiting,
         }
     }
 }

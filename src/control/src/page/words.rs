@@ -140,12 +140,11 @@ fn keying(view: &View, context: &Context<'_>) -> Words {
 
 fn details(view: &View) -> Words {
     let guard = match view.icon {
-        Icon::On => "The caller need key no more; SecureMode ends by itself in a few seconds.",
-        Icon::Off | Icon::Awaited | Icon::Stop => {
-            "SecureMode is off: keys are heard again, so the caller should press none."
-        }
+        Icon::On => " SecureMode ends by itself in a few seconds.",
+        Icon::Off | Icon::Awaited => " Keys are heard again: the caller need press no more.",
+        Icon::Stop => "",
     };
-    words("calm", "Type the details and pay", format!("Ask the caller for what is missing below. {guard}"))
+    words("calm", "Type the details and pay", format!("Ask the caller for what is missing below.{guard}"))
 }
 
 fn result(outcome: &Outcome, context: &Context<'_>) -> Words {
