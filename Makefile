@@ -18,6 +18,10 @@ BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
 PEER_PACKAGES := libspandsp-dev multimon-ng
 
+# Other people's PSPs, which the adapters are tried against: Prism from npm and localstripe from PyPI.
+PSP_PEERS := $(TARGET)/tools/prism/installed $(TARGET)/tools/localstripe/installed
+export KEYHUSH_TOOLS := $(abspath $(TARGET)/tools)
+
 # Cargo ends with its recipe, and what cargo starts with cargo, however that comes about.
 BOUND := setpriv --pdeathsig TERM cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
 
@@ -44,7 +48,7 @@ demo: rust build-packages live-packages $(AXE) ## Let two telephones call each o
 	@setpriv --pdeathsig KILL $(TARGET)/debug/demo
 
 .PHONY: test
-test: live-packages peer-packages $(AXE) lint ## Run every test
+test: live-packages peer-packages $(AXE) $(PSP_PEERS) lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
 	cargo build $(ALL) --bins
@@ -85,6 +89,20 @@ $(AXE): tests/axe-core.txt | live-packages
 
 $(TARGET)/tools/bin/cargo-deny: | rust build-packages
 	cargo install --locked cargo-deny --root $(TARGET)/tools
+
+# Its lock names no registry: npm asks the one that it is set up for.
+$(TARGET)/tools/prism/installed: tests/psp_peers/package.json tests/psp_peers/package-lock.json
+	@command -v npm >/dev/null || tests/install-packages npm
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(TARGET)/tools/localstripe/installed: tests/psp_peers/requirements.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || tests/install-packages python3-venv
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
 
 .PHONY: build-packages
 build-packages: rust

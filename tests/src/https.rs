@@ -3,6 +3,7 @@
 //! What a guest of it answers, and how badly, is wholly its own affair: it is handed the connection.
 #![allow(clippy::disallowed_methods, reason = "an edge: real sockets live in real time")]
 
+mod front;
 mod request;
 
 use std::collections::HashMap;

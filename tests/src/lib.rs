@@ -20,6 +20,7 @@
 //! | [`rest`] | card numbers in what is left of a payment |
 //! | [`live`] | real telephones and SIP peers, and Keyhush between them |
 //! | [`https`] | a small HTTPS server for those whom Keyhush asks |
+//! | [`psp_peers`] | other people's idea of a PSP: localstripe, Adyen's description |
 //! | [`psp_sandbox`] | a PSP that takes no money and does whatever can happen |
 //! | [`corpus`] | captures and messages that nobody here made |
 #![forbid(unsafe_code)]
@@ -35,6 +36,7 @@ pub mod leg;
 pub mod live;
 pub mod picture;
 pub mod played;
+pub mod psp_peers;
 pub mod psp_sandbox;
 pub mod receivers;
 pub mod rest;
