@@ -43,9 +43,14 @@ help: ## Say what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: demo
-demo: rust build-packages live-packages $(AXE) ## Let two telephones call each other through Keyhush and key card numbers
+demo: rust build-packages live-packages $(AXE) ## Let two telephones call each other through Keyhush, key card numbers and pay
 	cargo build --locked -p keyhush -p keyhush-tests --bin keyhush --bin demo
 	@setpriv --pdeathsig KILL $(TARGET)/debug/demo
+
+.PHONY: demo-live
+demo-live: rust build-packages live-packages ## Leave the agent's page and two telephones to you, until Ctrl-C
+	cargo build --locked -p keyhush -p keyhush-tests --bin keyhush --bin demo
+	@setpriv --pdeathsig KILL $(TARGET)/debug/demo live
 
 .PHONY: test
 test: live-packages peer-packages $(AXE) $(PSP_PEERS) lint ## Run every test

@@ -4,10 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use keyhush_tests::live::During;
-use keyhush_tests::live::contact_centre::{AGENTS, Call, ContactCentre, HARBOUR, MEADOW, Provider};
+use keyhush_tests::live::contact_centre::{AGENTS, Call, ContactCentre, HARBOUR, MEADOW};
 use keyhush_tests::live::elsewhere::Elsewhere;
 use keyhush_tests::live::keyhush::console;
 use keyhush_tests::live::phone::Sound;
+use keyhush_tests::live::provider::Till;
 use keyhush_tests::live::sandbox::ROOT;
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ use crate::{hosts, sandboxed};
 fn two_callers_reach_two_agents_over_one_wire() {
     sandboxed(|| {
         let [caller, agent] = hosts()?;
-        let mut centre = ContactCentre::open(&[[&caller, &agent]], &Provider::absent())?;
+        let mut centre = ContactCentre::open(&[[&caller, &agent]], &Till::open()?.place())?;
         let listed = console(&["user", "list", "--json", "--config", &format!("{ROOT}/keyhush.toml")])?;
         let listed: Value = serde_json::from_str(&listed).during("reading the list of agents")?;
         let listed = listed["users"].as_array().map(Vec::len).unwrap_or_default();

@@ -6,6 +6,8 @@
 //!   process      a program with a log and an end
 //!   keyhush      `keyhush run` and its console
 //!   contact_centre  tenants, agents, certificate and store for it
+//!   provider     who takes the money
+//!   door         from the machine's own loopback into the sandbox
 //!   agent        somebody at the page: signs in, takes payments, reads what is said
 //!   phone        baresip, driven over its `ctrl_tcp` module
 //!   sipp         many calls at once, and one whose keys are INFO requests
@@ -16,9 +18,10 @@
 //!   capture      tshark on a host's own interface: what really arrived there
 //!   card_call    the demo's story: a card number keyed without and with SecureMode
 //!   tone_call    its second story: the same as tones in the audio, with files to hear and to see
+//!   payment_call its third story: a payment, with a picture of each step
 //! ```
 //!
-//! The demo (`live/demo.rs`) tells [`card_call`] and [`tone_call`], the tests (`live/main.rs`) assert them and more.
+//! The demo (`live/demo.rs`) tells [`card_call`], [`tone_call`] and [`payment_call`], the tests (`live/main.rs`) assert them and more.
 #![allow(clippy::disallowed_methods, reason = "an edge: real processes live in real time")]
 
 pub mod agent;
@@ -27,13 +30,16 @@ pub mod capture;
 pub mod card_call;
 pub mod certificate;
 pub mod contact_centre;
+pub mod door;
 pub mod elsewhere;
 pub mod http;
 pub mod keyhush;
 pub mod memory;
 pub mod network;
+pub mod payment_call;
 pub mod phone;
 pub mod process;
+pub mod provider;
 pub mod sandbox;
 pub mod sipp;
 pub mod tone_call;

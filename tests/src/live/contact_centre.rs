@@ -15,6 +15,7 @@ use super::http;
 use super::keyhush::{self, Keyhush};
 use super::network::Host;
 use super::phone::{Line, Phone, Sound};
+use super::provider::Place;
 use super::sandbox::ROOT;
 use super::{During, Outcome, Trouble};
 
@@ -39,25 +40,6 @@ pub const MANAGEMENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr
 
 /// A port for the page that nothing else uses in a sandbox.
 const PAGE_PORT: u16 = 8443;
-
-/// Who is asked for the money: whatever speaks the sandbox's API by HTTPS on our loopback.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    endpoint: String,
-    certificate: Option<String>,
-}
-
-impl Provider {
-    /// One that listens at `address` and shows the certificate in `pem`.
-    pub fn at(address: SocketAddr, pem: &str) -> Provider {
-        Provider { endpoint: format!("https://{address}"), certificate: Some(pem.to_owned()) }
-    }
-
-    /// One that nobody reaches.
-    pub fn absent() -> Provider {
-        Provider { endpoint: "https://127.0.0.1:9443".to_owned(), certificate: None }
-    }
-}
 
 /// Keyhush between a carrier and two client companies, and what is needed to be their agents.
 #[derive(Debug)]
@@ -85,7 +67,7 @@ impl ContactCentre {
     ///
     /// # Errors
     /// When anything does not come up, with what it said.
-    pub fn open(pairs: &[[&Host; 2]], provider: &Provider) -> Outcome<ContactCentre> {
+    pub fn open(pairs: &[[&Host; 2]], provider: &Place) -> Outcome<ContactCentre> {
         Self::open_at(PAGE_PORT, pairs, provider)
     }
 
@@ -93,7 +75,7 @@ impl ContactCentre {
     ///
     /// # Errors
     /// When anything does not come up, with what it said.
-    pub fn open_at(port: u16, pairs: &[[&Host; 2]], provider: &Provider) -> Outcome<ContactCentre> {
+    pub fn open_at(port: u16, pairs: &[[&Host; 2]], provider: &Place) -> Outcome<ContactCentre> {
         let settings = keyhush::wires(pairs)? + &tables(port)?;
         write_tenants(provider)?;
         let file = keyhush::write_settings(&settings)?;
@@ -203,10 +185,10 @@ directory = \"{}\"
 }
 
 /// Harbour shows as much of a card number as may be shown, meadow nothing.
-fn write_tenants(provider: &Provider) -> Outcome<()> {
+fn write_tenants(provider: &Place) -> Outcome<()> {
     let directory = Path::new(ROOT).join("tenants");
     fs::create_dir_all(&directory).during("making the tenants' directory")?;
-    let mut psp = format!("\n[psp]\nkind = \"sandbox\"\nendpoint = \"{}\"\n", provider.endpoint);
+    let mut psp = format!("\n[psp]\nkind = \"sandbox\"\nendpoint = \"https://{}\"\n", provider.address);
     if let Some(pem) = &provider.certificate {
         fs::write(directory.join("psp.pem"), pem).during("writing the provider's certificate")?;
         psp += "authorities = \"psp.pem\"\n";
