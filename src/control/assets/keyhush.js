@@ -7,6 +7,9 @@
   const kinds = { off: '#i-off', awaited: '#i-awaited', on: '#i-on', stop: '#i-stop' };
   // The longest time without a word from Keyhush while the icon is on, in milliseconds; beats come every 200.
   const silence = 1500;
+  // Without beats, how long nothing is heard before it is asked whether Keyhush is there; and how long it may take.
+  const quiet = 15000;
+  const patience = 8000;
 
   const write = (element, text) => {
     // Written again, a live region would be heard again.
@@ -22,7 +25,9 @@
     return element;
   };
   const ask = (path, options) =>
-    fetch(path, { credentials: 'same-origin', cache: 'no-store', redirect: 'error', ...options });
+    fetch(path, {
+      credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(patience), ...options,
+    });
   const post = (path, body) =>
     ask(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
   const read = async (response) => {
@@ -36,7 +41,11 @@
   // A page that frames this one is told how far it is; never what was keyed or typed.
   const tell = (stage, outcome) => {
     if (window.parent === window) return;
-    for (const origin of origins) window.parent.postMessage({ keyhush: 1, stage, outcome }, origin);
+    // Where the browser says who it is, nobody else is tried.
+    const parent = location.ancestorOrigins?.[0];
+    for (const origin of origins) {
+      if (!parent || parent === origin) window.parent.postMessage({ keyhush: 1, stage, outcome }, origin);
+    }
   };
 
   const toSignIn = (id) => location.assign(id ? `/sign-in#/payments/${id}` : '/sign-in');
@@ -104,6 +113,8 @@
     let isLost = false;
     let isSilent = false;
     let lastWord = 0;
+    let lastProbe = 0;
+    let lastSeen = '';
     let lapses = null;
     let ownClick = -Infinity;
     let painted = {};
@@ -392,24 +403,30 @@
 
     // ---- what comes ----------------------------------------------------------------------------------------------------
 
+    // The stream is there.
+    const connected = () => {
+      attempts = 0;
+      if (!isLost) return;
+      isLost = false;
+      paint();
+      if (!isSilent) announce(words.back, false);
+    };
+
+    // Keyhush has said how things stand.
     const heard = () => {
       lastWord = performance.now();
-      attempts = 0;
-      if (isSilent || isLost) {
-        const wasLost = isLost && !isSilent;
-        isSilent = false;
-        isLost = false;
-        paint();
-        if (wasLost) announce(words.back, false);
-      }
+      connected();
+      if (!isSilent) return;
+      isSilent = false;
+      paint();
     };
 
     const again = () => {
       source?.close();
       source = null;
+      clearTimeout(retry);
       isLost = true;
       paint();
-      clearTimeout(retry);
       // Not all at once, where all have lost it at once.
       const wait = Math.min(5000, 300 * 2 ** attempts) * (1 + Math.random() / 2);
       attempts += 1;
@@ -428,14 +445,18 @@
     };
 
     const load = async () => {
+      // Until it is answered nobody else asks.
+      source?.close();
+      source = null;
+      clearTimeout(retry);
       try {
         const response = await ask(`/api/payments/${id}`);
         if (response.status === 401) return toSignIn(id);
         if (response.status === 404) return gone();
         if (!response.ok) return again();
         const { view: next, last } = await response.json();
-        lastWord = performance.now();
-        isSilent = false;
+        // While it is silent, beats alone say that the icon is true.
+        if (!isSilent) lastWord = performance.now();
         take(next);
         return listen(last);
       } catch {
@@ -444,19 +465,18 @@
     };
 
     const listen = (last) => {
-      source?.close();
+      lastSeen = last;
       const events = new EventSource(`/api/payments/${id}/events?last=${encodeURIComponent(last)}`);
       source = events;
       const on = (name, run) => events.addEventListener(name, (event) => {
         if (source === events) run(event);
       });
-      on('open', heard);
+      on('open', connected);
       on('beat', heard);
       on('view', (event) => {
-        lastWord = performance.now();
-        isSilent = false;
-        take(JSON.parse(event.data));
+        lastSeen = event.lastEventId || lastSeen;
         heard();
+        take(JSON.parse(event.data));
       });
       on('reset', load);
       on('error', again);
@@ -467,6 +487,21 @@
       if (view?.icon === 'on' && !isSilent && performance.now() - lastWord > silence) {
         isSilent = true;
         paint();
+      }
+      const since = Math.max(lastWord, lastProbe);
+      if (source && view?.stage !== 'ended' && performance.now() - since > quiet) probe();
+    };
+
+    // A stream that nothing comes by may be cut somewhere: whether anything was missed is asked for beside it.
+    const probe = async () => {
+      lastProbe = performance.now();
+      const probed = source;
+      try {
+        const response = await ask(`/api/payments/${id}`);
+        const { last } = response.ok ? await response.json() : {};
+        if (source === probed && (isSilent || last !== lastSeen)) load();
+      } catch {
+        if (source === probed) again();
       }
     };
 

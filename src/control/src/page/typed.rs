@@ -12,6 +12,8 @@ use super::amount::{self, AmountError};
 /// What is said beside each field, by the field's name: the `errors` of an answer 422.
 pub type Errors = BTreeMap<&'static str, Cow<'static, str>>;
 
+type WithMonth = fn(Details, CardMonth) -> Result<Details, TypedWrong>;
+
 /// A new payment as it was typed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,8 +83,7 @@ impl TypedDetails {
                 None
             }
         };
-        type With = fn(Details, CardMonth) -> Result<Details, TypedWrong>;
-        let months: [(_, &str, With); 2] = [
+        let months: [(_, &str, WithMonth); 2] = [
             ("expiry", &self.expiry, Details::with_expiry),
             ("valid_from", &self.valid_from, Details::with_valid_from),
         ];
