@@ -152,6 +152,7 @@
       show($('reference-box'), digits !== '');
       if ($('reference').dataset.digits !== digits) {
         $('reference').dataset.digits = digits;
+        $('reference').classList.toggle('long', digits.length > 6);
         $('reference').replaceChildren(...groups(digits, 3).flatMap((part) => [make('span', '', part), ' ']));
       }
     };
