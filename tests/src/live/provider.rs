@@ -1,8 +1,9 @@
-//! Who takes the money: the one place where the sandbox is plugged in.
+//! Who takes the money in the sandbox's namespaces: a PSP that does what it is asked for.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::Outcome;
+use crate::psp_sandbox::{PspSandbox, Settings};
 
 /// Where a provider is and whom to trust there.
 #[derive(Clone, Debug)]
@@ -13,9 +14,10 @@ pub struct Place {
     pub certificate: Option<String>,
 }
 
-/// The sandbox. The last two digits of an amount say what becomes of it, but for cards that say so themselves.
+/// The provider. The last two digits of an amount say what becomes of it, but for cards that say so themselves:
+/// [`crate::psp_sandbox::behaviour`].
 #[derive(Debug)]
-pub struct Till;
+pub struct Till(PspSandbox);
 
 impl Till {
     /// Opens it.
@@ -23,16 +25,16 @@ impl Till {
     /// # Errors
     /// Where there is no port.
     pub fn open() -> Outcome<Till> {
-        Ok(Till)
+        PspSandbox::for_a_test(Settings::default()).map(Till)
     }
 
     /// Where it is.
     pub fn place(&self) -> Place {
-        Place { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9443)), certificate: None }
+        Place { address: self.0.address(), certificate: Some(self.0.certificate().to_owned()) }
     }
 
     /// How often an order was paid.
-    pub fn charges(&self, _order: &str) -> u32 {
-        0
+    pub fn charges(&self, order: &str) -> u32 {
+        self.0.charges(order)
     }
 }
