@@ -168,15 +168,19 @@ impl Entry {
         })
     }
 
-    /// The claim that counts: the newest of the owner. Where that has given up or ended, the first that is up owns it.
+    /// The claim that counts: the newest of the owner. Where that has given up or ended, the first that is up owns it: a
+    /// telephone takes the port of the call before for its next one, and the keys of that are that one's. Where none is up,
+    /// it is one in SecureMode, which may seem to have ended and still be talking.
     fn elect(&mut self, table: &Table) -> Option<(u64, u32)> {
-        // A call in SecureMode may seem to have ended and still be talking.
-        let is_up =
-            |slot: u32| table.get(slot).is_some_and(|call| call.secured.is_some() || !call.has_ended());
+        let is_up = |slot: u32| table.get(slot).is_some_and(|call| !call.has_ended());
+        let is_secured = |slot: u32| table.get(slot).is_some_and(|call| call.secured.is_some());
         if self.owner.is_some_and(|(_, slot)| is_up(slot)) {
             return self.owner;
         }
-        let first_up = self.claims.values().take(LOOKED_AT).copied().find(|slot| is_up(*slot));
+        let first = |fits: &dyn Fn(u32) -> bool| {
+            self.claims.values().take(LOOKED_AT).copied().find(|slot| fits(*slot))
+        };
+        let first_up = first(&is_up).or_else(|| first(&is_secured));
         let newest = || self.claims.last_key_value().map(|(&stamp, &slot)| (stamp, slot));
         self.owner = first_up.and_then(|slot| self.newest_of(slot)).or(self.owner).or_else(newest);
         self.owner

@@ -151,7 +151,12 @@ fn a_flow_that_two_calls_claim_is_secured_for_the_one_that_is() {
     network.hang_up("call-2");
     network.hang_up("call-1");
     network.seconds(4);
-    assert_eq!(flow(&network), (first, MASKED), "secured while it lingers");
+    let third = network.find("call-3");
+    assert_eq!(
+        flow(&network),
+        (third, MASKED),
+        "secured while the first lingers, and what is keyed is the one's that is up"
+    );
     network.seconds(2);
     assert_eq!(flow(&network), (network.find("call-3"), FlowMode::Pass));
     assert_ne!(network.find("call-3"), second);

@@ -265,7 +265,10 @@ impl Desk {
         if let Some((_, key)) = &mut known.orphan {
             *key = now;
         }
-        let Some((id, digit)) = known.payment.zip(Digit::from_event_code(digit.event_code())) else { return };
+        let Some((id, digit)) = known.payment.zip(Digit::from_event_code(digit.event_code())) else {
+            self.figures.keys_of_nobody += 1;
+            return;
+        };
         self.give(now, id, Input::Press { call, digit });
     }
 
@@ -439,8 +442,8 @@ impl Desk {
                 self.command(now, Command::Enter { call, mask_key, rules }, asked);
             }
             Output::SecureOff { call } => {
-                // It may be another payment's by now.
-                if self.calls.get(call).is_some_and(|known| known.payment == Some(id)) {
+                // It may be another payment's by now. One that has ended is let go all the same: its flows may be another call's.
+                if self.calls.get(call).is_none_or(|known| known.payment == Some(id)) {
                     self.command(now, Command::Leave { call }, Asked::Other);
                 }
             }
