@@ -100,10 +100,11 @@ impl Payment {
     }
 }
 
-type Result3 = Result<Answer, AskError>;
+/// What comes of a request.
+type Came = Result<Answer, AskError>;
 
 /// Has the loop send a request; what comes of it comes by the channel.
-fn send(house: &House, outgoing: Outgoing) -> mpsc::Receiver<Result3> {
+fn send(house: &House, outgoing: Outgoing) -> mpsc::Receiver<Came> {
     let (tell, told) = mpsc::channel();
     house.errand(move |room: &mut Room, _: Instant| {
         // Who gave up waiting is not told.
@@ -113,7 +114,7 @@ fn send(house: &House, outgoing: Outgoing) -> mpsc::Receiver<Result3> {
     told
 }
 
-fn wait(told: &mpsc::Receiver<Result3>) -> Result3 {
+fn wait(told: &mpsc::Receiver<Came>) -> Came {
     told.recv_timeout(Duration::from_secs(20)).expect("something comes of it")
 }
 
@@ -135,7 +136,7 @@ fn find(house: &House, provider: &Provider, attempt: &Attempt) -> Found {
     provider.found(attempt, wait(&send(house, outgoing)))
 }
 
-fn lost(sent: bool) -> Result3 {
+fn lost(sent: bool) -> Came {
     Err(AskError { failure: Failure::Late, sent })
 }
 

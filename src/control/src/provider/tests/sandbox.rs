@@ -24,6 +24,7 @@ pub(super) fn asking(sandbox: &PspSandbox, certificate: &str) -> (Directory, Pro
     (directory, provider)
 }
 
+/// What the sandbox says when it is asked after an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Then {
     /// The answer says it all.
@@ -32,13 +33,15 @@ enum Then {
     Paid,
     /// It was not taken, as it says.
     Nothing,
-    /// Paid, as it says a while later.
-    PaidLater(Found2),
+    /// Paid, as it says a while later, and something else until then.
+    PaidLater(Meanwhile),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Found2 {
+enum Meanwhile {
+    /// That it has not done with it.
     UnderWay,
+    /// That it knows of none.
     Nothing,
 }
 
@@ -66,8 +69,8 @@ fn expected(behaviour: Behaviour, outcome: &Outcome) -> (bool, Then) {
         Behaviour::Defers => (*outcome == Outcome::NotTaken, Then::Known),
         Behaviour::Before(_) => (unknown, Then::Nothing),
         Behaviour::After(_) => (unknown, Then::Paid),
-        Behaviour::Pends => (unknown, Then::PaidLater(Found2::UnderWay)),
-        Behaviour::Hides | Behaviour::TakesLate => (unknown, Then::PaidLater(Found2::Nothing)),
+        Behaviour::Pends => (unknown, Then::PaidLater(Meanwhile::UnderWay)),
+        Behaviour::Hides | Behaviour::TakesLate => (unknown, Then::PaidLater(Meanwhile::Nothing)),
     }
 }
 
@@ -104,8 +107,8 @@ fn every_behaviour_becomes_the_outcome_that_it_is() {
                 assert_eq!(charges, 1, "{text}");
             }
             Then::Nothing => assert_eq!((found(), charges), (Found::Nothing, 0), "{text}"),
-            Then::PaidLater(Found2::UnderWay) => assert_eq!(found(), Found::UnderWay, "{text}"),
-            Then::PaidLater(Found2::Nothing) => assert_eq!(found(), Found::Nothing, "{text}"),
+            Then::PaidLater(Meanwhile::UnderWay) => assert_eq!(found(), Found::UnderWay, "{text}"),
+            Then::PaidLater(Meanwhile::Nothing) => assert_eq!(found(), Found::Nothing, "{text}"),
         }
         if matches!(then, Then::PaidLater(_)) {
             later.push((text, payment));
