@@ -25,7 +25,7 @@ mod packets;
 mod strides;
 
 pub use forms::Form;
-pub use packets::{Keyed, keyed};
+pub use packets::{Keyed, Sender, keyed};
 use strides::Patterns;
 
 /// The furthest that one byte of a number may be from the next.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::memory::{CoreImage, core_image_of};
+use super::memory::{CoreImage, Part, memory_of};
 use super::network::{Host, MTU};
 use super::process::Running;
 use super::sandbox::ROOT;
@@ -157,8 +157,16 @@ impl Keyhush {
     /// # Errors
     /// When it is not ours to read.
     pub fn core_image(&self) -> Outcome<CoreImage> {
+        self.memory(&[Part::Process, Part::PacketPool, Part::KernelRing])
+    }
+
+    /// Parts of its memory, at one moment.
+    ///
+    /// # Errors
+    /// When they are not ours to read.
+    pub fn memory(&self, parts: &[Part]) -> Outcome<CoreImage> {
         self.process.signal("STOP")?;
-        let image = core_image_of(self.process.id());
+        let image = memory_of(self.process.id(), parts);
         self.process.signal("CONT")?;
         image
     }

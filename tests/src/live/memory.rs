@@ -48,11 +48,20 @@ pub struct CoreImage {
 /// # Errors
 /// When there is no such process, or it is not ours to read.
 pub fn core_image_of(process: u32) -> Outcome<CoreImage> {
+    memory_of(process, &[Part::Process, Part::PacketPool, Part::KernelRing])
+}
+
+/// As [`core_image_of`], of some parts alone.
+///
+/// # Errors
+/// The same.
+pub fn memory_of(process: u32, parts: &[Part]) -> Outcome<CoreImage> {
     let directory = directory_of(process)?;
     let maps = fs::read_to_string(directory.join("maps")).during("reading what is mapped")?;
     let memory = File::open(directory.join("mem")).during("opening a process's memory")?;
     let mut image = CoreImage { regions: Vec::new(), unreadable: 0 };
-    for mapping in maps.lines().filter_map(Mapping::of).filter(|mapping| mapping.is_writable) {
+    let is_asked_for = |mapping: &Mapping<'_>| mapping.is_writable && parts.contains(&part(mapping.name));
+    for mapping in maps.lines().filter_map(Mapping::of).filter(is_asked_for) {
         let Some(bytes) = mapping.read(&memory)? else {
             image.unreadable += mapping.len;
             continue;
@@ -66,7 +75,12 @@ pub fn core_image_of(process: u32) -> Outcome<CoreImage> {
 impl CoreImage {
     /// How many bytes a part has.
     pub fn len_of(&self, part: Part) -> usize {
-        self.regions.iter().filter(|region| region.part == part).map(|region| region.bytes.len()).sum()
+        self.of(part).map(|region| region.bytes.len()).sum()
+    }
+
+    /// The regions of a part.
+    pub fn of(&self, part: Part) -> impl Iterator<Item = &Region> {
+        self.regions.iter().filter(move |region| region.part == part)
     }
 
     /// What is found of secrets, and in which region.

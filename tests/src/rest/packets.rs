@@ -9,7 +9,7 @@ const DIGITS: u8 = 10;
 /// Dynamic payload types (RFC 3551 section 6).
 const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 /// A sender of events in memory: its SSRC, its payload type.
-type Sender = ([u8; 4], u8);
+pub type Sender = ([u8; 4], u8);
 
 /// A digit in a telephone-event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
