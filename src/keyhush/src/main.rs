@@ -6,6 +6,7 @@
 //! | `cli.rs` | the command line |
 //! | `exit.rs` | how the program ends |
 //! | `core_image.rs` | that there is none |
+//! | `swap.rs` | that nothing is written to it |
 //! | `wiping.rs` | the allocator, which wipes what is given back |
 //! | `secret_input.rs` | a password from the terminal or standard input |
 //! | `commands/` | one file a command |
@@ -24,6 +25,8 @@ mod exit;
 #[cfg(feature = "dpdk")]
 mod run;
 mod secret_input;
+#[cfg(feature = "dpdk")]
+mod swap;
 mod wiping;
 
 use cli::{Cli, Command};

@@ -36,7 +36,7 @@ use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
 use secret::Pad;
 use settings::{Idle, Replacement, Settings, Unmaskable, WhileKeying};
 
-use crate::core_image;
+use crate::{core_image, swap};
 use alarms::{Alarms, Watched};
 use edge::{Edge, Relayed, Rings, Way};
 use hooks::Hooks;
@@ -131,6 +131,7 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     // The console first: where another Keyhush answers on its socket, no port is started.
     let console = console(settings, brands, &shared, &counters, &own)?;
     let mut wires = Wires::start(&eal, settings, own.clone())?;
+    swap::keep_out();
     if !core_image::are_allowed() {
         eal.leave_out_of_core_images().map_err(system("leaving packets out of core images"))?;
     }
