@@ -145,7 +145,7 @@ fn secure(keyhush: &mut Keyhush, call_id: &str) -> Outcome<()> {
 fn by_info(keyhush: &mut Keyhush, caller: &Host, agent: &Host) -> Outcome<()> {
     const CALL_ID: &str = "keyed-by-info";
     let keys = BY_INFO.concat();
-    let call = KeyedByInfo { call_id: CALL_ID, keys: &keys, before: Duration::from_secs(3) };
+    let call = KeyedByInfo { call_id: CALL_ID, keys: &keys, before: Duration::from_secs(6) };
     let calls = call.start(caller, agent)?;
     secure(keyhush, CALL_ID)?;
     let tally = calls.finish(Duration::from_secs(40))?;
