@@ -3,6 +3,7 @@
 
 mod bad_wire;
 mod corpora;
+mod killed;
 mod merged;
 mod payments;
 mod reference;

@@ -72,6 +72,42 @@ fn a_panic_silences_secured_flows_and_no_call() {
     });
 }
 
+/// The process is killed in the midst of a call's keys and started again: it knows nothing of the call but what the mirror tells,
+/// and lets no key of it through; other calls come about. The BYE ends that.
+#[test]
+fn a_process_that_was_killed_comes_back_silencing_what_was_secured() {
+    sandboxed(|| {
+        let [caller, agent] = hosts()?;
+        let keyhush = Keyhush::start(&[[&caller, &agent]])?;
+        let mut call = Watched::begin(&keyhush, &caller, &agent)?;
+        let secured = now();
+        call.key("4")?;
+        let killed = now();
+        keyhush.stop("KILL")?;
+        let mut keyhush = Keyhush::start(&[[&caller, &agent]])?;
+        // To the agent, and back.
+        keyhush.wait_for_counter("flows_remembered", 2, Duration::from_secs(10))?;
+        thread::sleep(SETTLING);
+        let back = now();
+        call.key("11")?;
+        assert_eq!(more_calls(&caller, &agent)?, Tally::of(MORE_CALLS), "after the kill");
+        call.key("1")?;
+        let over = now();
+        let remembered = keyhush.counter("flows_remembered")?;
+        assert_eq!(keyhush.counter("flows_remembered_gone")?, 0);
+        let heard = call.finish()?;
+        keyhush.wait_for_counter("flows_remembered_gone", remembered, Duration::from_secs(5))?;
+        assert!(keyhush.said().contains("flows were in SecureMode when Keyhush was killed"));
+        keyhush.stop("TERM")?;
+
+        assert_eq!(heard.by_agent.keys(secured..killed), "#");
+        // What came while no process ran is lost; what came after, from the first packet on, is silent.
+        assert_eq!(heard.by_agent.silent(killed + 0.1..over), heard.by_agent.len(killed + 0.1..over));
+        heard.assert_failed_closed(back..over, "111");
+        Ok(())
+    });
+}
+
 /// Longer than an update takes to reach every lcore, and a packet to cross the wire.
 const SETTLING: Duration = Duration::from_millis(200);
 

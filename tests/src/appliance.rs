@@ -8,7 +8,7 @@ use handover::{
     Rules, Side, Transport, WireId,
 };
 use pipeline::lcore::LcoreLimits;
-use pipeline::{Arrival, Lcore, Outputs, Report, Signalling, SignallingLimits};
+use pipeline::{Arrival, Lcore, Mirror, Outputs, Report, Signalling, SignallingLimits};
 use secret::Pad;
 
 use crate::played::{OpenPress, pad};
@@ -42,6 +42,8 @@ struct Out {
     presses: Vec<Press>,
     answers: Vec<(u64, Answer)>,
     events: Vec<(Instant, CallEvent)>,
+    /// The mirror's file.
+    mirror: Vec<u8>,
     /// How many more events find room.
     room_for_events: usize,
 }
@@ -64,6 +66,10 @@ impl Outputs<Vec<u8>> for Out {
     }
     fn answer(&mut self, token: u64, answer: Answer) {
         self.answers.push((token, answer));
+    }
+    fn mirror(&mut self, at: u64, bytes: &[u8]) -> bool {
+        self.mirror[at as usize..][..bytes.len()].copy_from_slice(bytes);
+        true
     }
     fn call_event(&mut self, event: CallEvent) -> Result<(), CallEvent> {
         match self.room_for_events.checked_sub(1) {
@@ -106,7 +112,7 @@ impl Appliance {
             .map(|link| Lcore::new(limits, link.clone(), counters.clone(), pad.clone(), SEED))
             .collect();
         let calls = Calls::new(calls::Limits::default(), SecureDefault::Never, SEED);
-        let signalling = Signalling::new(
+        let mut signalling = Signalling::new(
             limits_of_signalling,
             calls,
             MaskKey::Pound,
@@ -115,6 +121,9 @@ impl Appliance {
             counters.clone(),
             pad.clone(),
         );
+        let mirror = Mirror::new(SEED);
+        let image = mirror.image().to_vec();
+        signalling.remember(Instant::ZERO, mirror, &[]);
         Appliance {
             running: vec![true; lcores.len()],
             stalled_until: vec![Instant::ZERO; lcores.len()],
@@ -122,9 +131,26 @@ impl Appliance {
             signalling,
             counters,
             pad,
-            out: Out { room_for_events: usize::MAX, ..Out::default() },
+            out: Out { mirror: image, room_for_events: usize::MAX, ..Out::default() },
             tokens: 0,
         }
+    }
+
+    /// The process that is started when this one is killed: of what it knew, only the mirror's file is left.
+    #[must_use]
+    pub fn killed_and_started_again(self) -> Self {
+        let mut again = Appliance::new(self.lcores.len());
+        let (mirror, flows, damaged) = Mirror::read(&self.out.mirror).expect("a mirror");
+        assert_eq!(damaged, 0);
+        again.out.now = self.out.now;
+        again.out.mirror = mirror.image().to_vec();
+        again.signalling.remember(self.out.now, mirror, &flows);
+        again
+    }
+
+    /// How many flows the mirror's file holds.
+    pub fn mirrored(&self) -> usize {
+        Mirror::read(&self.out.mirror).map_or(0, |(_, flows, _)| flows.len())
     }
 
     /// Which lcore a frame comes to: the same for both directions of a flow.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use handover::{
-    CallEvent, CallHandle, CallSummary, Counter, Flow, FlowUpdate, Instant, MaskKey, Refusal, Rules,
+    CallEvent, CallHandle, CallSummary, Counter, Flow, FlowKey, FlowUpdate, Instant, MaskKey, Refusal, Rules,
 };
 
 use crate::claims::Flows;
@@ -89,6 +89,13 @@ impl Calls {
     /// The call with that Call-ID, be it a leg's or a subscription's.
     pub fn find(&self, call_id: &[u8]) -> Option<CallHandle> {
         self.index.get(&self.seed.of(call_id)).map(|&slot| self.table.handle(slot))
+    }
+
+    /// The Call-ID, or its beginning, of the leg by which a flow is followed; of calls in SecureMode first.
+    pub fn call_id_of(&self, flow: &FlowKey) -> Option<&[u8]> {
+        let (slot, claim) = self.flows.claimants(flow).next()?;
+        let call = self.table.get(slot)?;
+        Some(&call.leg(call.destination(claim)?.leg)?.name)
     }
 
     /// Puts a call into SecureMode, or gives it another mask key. That of a call which a payment holds stays as it is.

@@ -156,6 +156,15 @@ counters! {
     CallEventsLost = "call_events_lost",
     /// Reports of an lcore that found the ring to the signalling lcore full.
     ReportsLost = "reports_lost",
+    /// Flows of calls that were in SecureMode when an earlier process was killed, silent towards the agent from this one's
+    /// start on: alarm.
+    FlowsRemembered = "flows_remembered",
+    /// Of these, flows that speak again: their call is known again and not in SecureMode, or it has ended, or had no media for
+    /// a minute, or ten minutes have passed: alarm.
+    FlowsRememberedGone = "flows_remembered_gone",
+    /// Flows in SecureMode that could not be mirrored, because there are too many or the file could not be written: after a
+    /// kill they would not be silent.
+    MirrorLost = "mirror_lost",
     /// Lcores that lost their heartbeat: alarm.
     LcoresLost = "lcores_lost",
     /// Lcores whose heartbeat came back.

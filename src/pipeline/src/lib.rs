@@ -9,6 +9,7 @@
 //! | `listeners` | the streams whose keys are heard, and which pass |
 //! | [`lcore`] | [`Lcore`]: what one poll-mode core does with a burst |
 //! | [`signalling`] | [`Signalling`]: the owner of the call table; holds SIP until every lcore knows |
+//! | [`mirror`] | what a process leaves behind of its flows in SecureMode, in case it is killed |
 //! | [`peers`] | the signalling lcore's view of the lcores: numbers, acknowledgements, heartbeats |
 //! | [`reassembly`] | SIP in IP fragments, bounded |
 //! | [`sip_peers`] | whose fragments are SIP |
@@ -17,6 +18,7 @@
 pub mod flow_table;
 pub mod lcore;
 mod listeners;
+pub mod mirror;
 pub mod outputs;
 pub mod peers;
 pub mod reassembly;
@@ -26,5 +28,6 @@ pub mod sip_peers;
 mod streams;
 
 pub use lcore::{Lcore, LcoreLimits};
+pub use mirror::{Mirror, MirrorError, Mirrored};
 pub use outputs::{Arrival, ArrivalKind, Outputs, Report};
 pub use signalling::{Signalling, SignallingLimits};

@@ -89,6 +89,12 @@ pub trait Outputs<B> {
         Ok(())
     }
 
+    /// Writes a piece of [`crate::Mirror`]'s file at its place. False where it could not be written. Nothing is mirrored unless
+    /// the edge says so.
+    fn mirror(&mut self, _at: u64, _bytes: &[u8]) -> bool {
+        true
+    }
+
     /// Whether there are frames enough that some may be held. Without, what would be held is silenced and leaves.
     fn may_hold(&self) -> bool {
         true

@@ -11,6 +11,7 @@ use handover::{
 use secret::Pad;
 use wire::buffer::Buffer;
 
+use crate::mirror::{Mirror, Mirrored};
 use crate::outputs::{Arrival, ArrivalKind, Outputs, Report};
 use crate::peers::{Peers, Turn};
 use crate::reassembly::{Reassembly, ReassemblyLimits};
@@ -22,11 +23,13 @@ mod fragments;
 mod hold;
 mod messages;
 mod orders;
+mod remembered;
 
 use events::Events;
 use hold::Hold;
 use messages::may_carry_keys;
 use orders::{Order, Orders};
+use remembered::Remembered;
 
 /// How large the signalling lcore's own tables are; those of calls are in [`calls::Limits`].
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +80,8 @@ pub struct Signalling<B> {
     hold: Hold<B>,
     orders: Orders,
     events: Events,
+    mirror: Option<Mirror>,
+    remembered: Remembered,
     reassembly: Reassembly<B>,
     sip_peers: SipPeers,
     /// Calls silenced until every lcore has acknowledged the update of that number.
@@ -110,6 +115,8 @@ impl<B: Buffer> Signalling<B> {
             hold: Hold::new(limits.held, limits.hold),
             orders: Orders::new(limits.orders, limits.order_patience),
             events: Events::new(limits.events),
+            mirror: None,
+            remembered: Remembered::default(),
             reassembly: Reassembly::new(limits.reassembly),
             sip_peers: SipPeers::new(limits.sip_peers),
             silenced: Vec::new(),
@@ -119,6 +126,17 @@ impl<B: Buffer> Signalling<B> {
             pad,
             limits,
         }
+    }
+
+    /// Mirrors flows in SecureMode from now on, and silences those that an earlier process has left in the mirror. To be called
+    /// before any lcore runs: it sees no packet of theirs before.
+    pub fn remember(&mut self, now: Instant, mirror: Mirror, flows: &[Mirrored]) {
+        self.mirror = Some(mirror);
+        let silent = |flow: &Mirrored| FlowUpdate::Install(remembered::silent(flow.key, self.mask_key));
+        self.changes.extend(flows.iter().map(silent));
+        self.distribute();
+        self.remembered = Remembered::new(now, flows);
+        self.counters.add(Counter::FlowsRemembered, flows.len() as u64);
     }
 
     /// The call table, to be looked at.
@@ -166,6 +184,7 @@ impl<B: Buffer> Signalling<B> {
             Report::Caller { flow, call, at, content } => {
                 self.calls.media_seen(now, call);
                 self.calls.caller_heard(now, &flow, at, content);
+                self.remembered.heard(&flow, at);
             }
             Report::Unmaskable(call) => self.calls.unmaskable_seen(call),
             Report::Source { flow, source } => {
@@ -217,6 +236,7 @@ impl<B: Buffer> Signalling<B> {
     /// Does what is due: to be called often, after receiving. Costs little when nothing is due.
     pub fn poll(&mut self, now: Instant, out: &mut impl Outputs<B>) {
         self.lcores.drain();
+        self.write_mirror(out);
         match self.lcores.check(now, &self.counters) {
             // Whatever a lost lcore may still do, it masks nothing: secured flows fall silent, and speak again when
             // all lcores are back.
@@ -229,6 +249,10 @@ impl<B: Buffer> Signalling<B> {
         }
         if self.calls.deadline().is_some_and(|deadline| deadline <= now) {
             self.calls.expire(now, &mut self.changes);
+            self.distribute();
+        }
+        if self.remembered.deadline().is_some_and(|deadline| deadline <= now) {
+            self.remembered.expire(now, &mut self.changes);
             self.distribute();
         }
         self.events.tell(&mut self.calls, &self.counters, out);
@@ -256,10 +280,9 @@ impl<B: Buffer> Signalling<B> {
 
     /// When [`Signalling::poll`] has something to do at the latest, acknowledgements aside.
     pub fn deadline(&self) -> Option<Instant> {
-        [self.hold.deadline(), self.calls.deadline(), self.reassembly.deadline(), self.orders.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.hold.deadline(), self.reassembly.deadline(), self.orders.deadline()];
+        let calls = [self.calls.deadline(), self.remembered.deadline()];
+        own.into_iter().chain(calls).flatten().min()
     }
 
     /// Sends the gathered changes to every lcore. The number of the last one, if there was any.
@@ -277,9 +300,28 @@ impl<B: Buffer> Signalling<B> {
                 }
             }
             self.secured.apply(&update);
+            // Whoever says something of a flow knows it: it is remembered no more.
+            if self.remembered.forget(update.key()) {
+                self.counters.count(Counter::FlowsRememberedGone);
+            }
+            if let Some(mirror) = &mut self.mirror
+                && !mirror.follow(&update, |flow| self.calls.call_id_of(flow))
+            {
+                self.counters.count(Counter::MirrorLost);
+            }
             last = Some(self.lcores.send(update, &self.counters));
         }
         last
+    }
+
+    /// Writes what is new of the mirror, before any message leaves or order is answered that brought it.
+    fn write_mirror(&mut self, out: &mut impl Outputs<B>) {
+        let Some(mirror) = &mut self.mirror else { return };
+        while let Some((at, slot)) = mirror.next_change() {
+            if !out.mirror(at, slot) {
+                self.counters.count(Counter::MirrorLost);
+            }
+        }
     }
 
     /// A message left before every lcore knew of its flows: in SecureMode they fall silent until all do.

@@ -6,7 +6,10 @@ use handover::{Counter, Counters, LcoreLink};
 const LOOKS_WITHOUT_BEAT: u32 = 10;
 
 /// Counters whose every rise is worth a line.
-const ALARMS: [Counter; 5] = [
+const ALARMS: [Counter; 8] = [
+    Counter::FlowsRemembered,
+    Counter::FlowsRememberedGone,
+    Counter::MirrorLost,
     Counter::LcoresLost,
     Counter::LcoresBack,
     Counter::LcorePanics,

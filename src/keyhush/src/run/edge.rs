@@ -1,6 +1,8 @@
 //! The edge of one lcore: its transmit queues, and its ends of the rings.
 
 use core::time::Duration;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use handover::rings::Ring;
@@ -72,6 +74,8 @@ pub(super) struct Edge {
     relayed: Ring<Relayed>,
     rings: Rings,
     pool: Arc<Pool>,
+    /// The mirror's file, where the signalling lcore writes it.
+    mirror: Option<File>,
     /// When the pool was last looked at, and whether it had packets to spare.
     looked_at: Instant,
     may_hold: bool,
@@ -108,7 +112,12 @@ impl Edge {
                 Way::Relay(ring) => Port::Relay(ring),
             })
             .collect();
-        Edge { ports, relayed, rings, pool, looked_at: Instant::ZERO, may_hold: true, counters }
+        Edge { mirror: None, ports, relayed, rings, pool, looked_at: Instant::ZERO, may_hold: true, counters }
+    }
+
+    /// Writes the mirror into this file from now on.
+    pub(super) fn mirror_to(&mut self, file: File) {
+        self.mirror = Some(file);
     }
 
     /// Looks now and then whether packets may be held.
@@ -173,6 +182,10 @@ impl Outputs<Mbuf> for Edge {
 
     fn call_event(&mut self, event: CallEvent) -> Result<(), CallEvent> {
         self.rings.events.push(event)
+    }
+
+    fn mirror(&mut self, at: u64, bytes: &[u8]) -> bool {
+        self.mirror.as_ref().is_none_or(|file| file.write_all_at(bytes, at).is_ok())
     }
 
     fn may_hold(&self) -> bool {

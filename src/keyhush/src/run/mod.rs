@@ -5,6 +5,7 @@
 //! | `alarms.rs` | who watches the signalling lcore, and says alarms |
 //! | `ports.rs` | devices → started ports and their queues |
 //! | `edge.rs` | what an lcore sends through |
+//! | `mirror.rs` | the file of the flows in SecureMode, for the process after a kill |
 //! | `poll.rs` | the loop of an lcore |
 //! | `link.rs` | carrying the link across a wire |
 //! | `hooks.rs` | what a test may do to an lcore |
@@ -15,6 +16,7 @@ mod alarms;
 mod edge;
 mod hooks;
 mod link;
+mod mirror;
 mod poll;
 mod ports;
 
@@ -67,6 +69,8 @@ pub(crate) enum RunError {
     System(&'static str, io::Error),
     /// The console's socket or an address cannot be had, or the agents' certificate.
     Control(control::StartError),
+    /// The mirror cannot be kept.
+    Mirror(mirror::MirrorFault),
 }
 
 impl fmt::Display for RunError {
@@ -75,6 +79,7 @@ impl fmt::Display for RunError {
             RunError::Nic(error) => error.fmt(f),
             RunError::System(what, error) => write!(f, "{what}: {error}"),
             RunError::Control(error) => error.fmt(f),
+            RunError::Mirror(fault) => fault.fmt(f),
         }
     }
 }
@@ -130,14 +135,18 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     let own = Counters::default();
     // The console first: where another Keyhush answers on its socket, no port is started.
     let console = console(settings, brands, &shared, &counters, &own)?;
+    let seed = random_seed().map_err(system("random bytes"))?;
+    let (mirror_file, mirror, left) = mirror::open(&settings.admin.socket, seed).map_err(RunError::Mirror)?;
     let mut wires = Wires::start(&eal, settings, own.clone())?;
     swap::keep_out();
     if !core_image::are_allowed() {
         eal.leave_out_of_core_images().map_err(system("leaving packets out of core images"))?;
     }
     let mut at_work = Vec::new();
+    // Before any lcore runs every one of them has what is to be silent.
+    let mut mind = Some(Mind { signalling: signalling(settings, &shared, &counters, left), mirror });
     for (number, own) in counters.iter().enumerate() {
-        let work = assemble(settings, number, &shared, own, &mut wires);
+        let work = assemble(settings, number, &shared, own, &mut wires, &mut mind);
         at_work.push(eal.launch(LcoreId(number as u32), move || work.run())?);
     }
     eprintln!("keyhush: running, {} wires on {} lcores", settings.wires.len(), settings.lcores.len());
@@ -145,6 +154,7 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     supervise(settings, &shared, &own, Alarms::new(all), &mut wires);
     // Each gives its queues back, so that the ports stop before EAL ends.
     at_work.into_iter().for_each(finish);
+    mirror_file.remove();
     console.stop();
     wires.stop();
     Ok(())
@@ -244,6 +254,17 @@ fn payments(settings: &Settings, brands: BrandTable) -> control::Payments {
     }
 }
 
+/// What the signalling lcore has beside what every lcore has.
+struct Mind {
+    signalling: Signalling<nic::Mbuf>,
+    mirror: File,
+}
+
+/// Which lcore does the signalling.
+fn signalling_lcore(settings: &Settings) -> usize {
+    settings.lcores.iter().position(|lcore| lcore.signalling).unwrap_or(0)
+}
+
 /// Gives an lcore what it works with.
 fn assemble(
     settings: &Settings,
@@ -251,6 +272,7 @@ fn assemble(
     shared: &Shared,
     counters: &Counters,
     wires: &mut Wires,
+    mind: &mut Option<Mind>,
 ) -> LcoreWork {
     let (own, link) = (&settings.lcores[number], &shared.links[number]);
     let streams = settings.secure_mode.streams;
@@ -273,24 +295,24 @@ fn assemble(
         });
         ways.push(Way::Own([queues.carrier.1, queues.customer.1]));
     }
-    let signalling = own.signalling.then(|| SignallingWork {
-        signalling: signalling(settings, shared, counters),
-        rings: shared.rings.clone(),
-        requests: shared.requests.clone(),
-        counters: counters.clone(),
+    let mut edge =
+        Edge::new(ways, shared.relays[number].clone(), shared.rings.clone(), wires.pool(), counters.clone());
+    let mind = mind.take_if(|_| number == signalling_lcore(settings));
+    let signalling = mind.map(|Mind { signalling, mirror }| {
+        edge.mirror_to(mirror);
+        SignallingWork {
+            signalling,
+            rings: shared.rings.clone(),
+            requests: shared.requests.clone(),
+            counters: counters.clone(),
+        }
     });
     LcoreWork {
         number,
         lcore: Lcore::new(limits, link.clone(), counters.clone(), shared.pad.clone(), shared.seed),
         polled,
         signalling,
-        edge: Edge::new(
-            ways,
-            shared.relays[number].clone(),
-            shared.rings.clone(),
-            wires.pool(),
-            counters.clone(),
-        ),
+        edge,
         counters: counters.clone(),
         sleep: match settings.idle {
             Idle::Poll => None,
@@ -310,7 +332,12 @@ fn flows(settings: &Settings) -> usize {
     (settings.calls.calls as usize).saturating_mul(8)
 }
 
-fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Signalling<nic::Mbuf> {
+fn signalling(
+    settings: &Settings,
+    shared: &Shared,
+    counters: &[Counters],
+    left: mirror::Left,
+) -> Signalling<nic::Mbuf> {
     let limits = SignallingLimits {
         held: settings.sip.held as usize,
         hold: settings.secure_mode.hold,
@@ -341,22 +368,18 @@ fn signalling(settings: &Settings, shared: &Shared, counters: &Counters) -> Sign
         .with_reference_heard(settings.reference.hear)
         // Who puts a call into SecureMode by hand awaits keys.
         .with_field_open(true);
-    Signalling::new(
-        limits,
-        calls,
-        mask_key,
-        rules,
-        shared.links.clone(),
-        counters.clone(),
-        shared.pad.clone(),
-    )
+    let counters = counters[signalling_lcore(settings)].clone();
+    let links = shared.links.clone();
+    let mut signalling = Signalling::new(limits, calls, mask_key, rules, links, counters, shared.pad.clone());
+    let now = Instant::from_nanos(shared.clock.now_nanos());
+    signalling.remember(now, left.mirror, &left.flows);
+    signalling
 }
 
 /// Waits for the end; meanwhile watches the signalling lcore, ports and links, and says every alarm once.
 fn supervise(settings: &Settings, shared: &Shared, own: &Counters, mut alarms: Alarms, wires: &mut Wires) {
     // The signalling lcore watches the others; nobody but us watches it.
-    let signalling = settings.lcores.iter().position(|lcore| lcore.signalling).unwrap_or(0);
-    let mut watched = Watched::new(shared.links[signalling].clone());
+    let mut watched = Watched::new(shared.links[signalling_lcore(settings)].clone());
     while !shared.stop.load(Ordering::Relaxed) {
         std::thread::sleep(SUPERVISION);
         watched.look(own);

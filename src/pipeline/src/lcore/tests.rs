@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use handover::{
     Answer, CallHandle, Content, Format, FormatKind, Formats, MaskKey, NumberedUpdate, Press, Rules,
 };

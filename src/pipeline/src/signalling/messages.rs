@@ -86,6 +86,7 @@ impl<B: Buffer> Signalling<B> {
         };
         let reports_keys = message.event().is_some_and(|event| event.is("kpml"));
         let followed = self.calls.handle(&arrival, &mut self.changes);
+        self.end_remembered(&message);
         let needed = self.distribute();
         if followed.secured.is_some() && !followed.complete {
             return Read::Drop(Counter::DropSecuredSdp);
@@ -95,11 +96,38 @@ impl<B: Buffer> Signalling<B> {
             None if reports_keys && route.from == Side::Carrier && !self.secured.is_empty() => {
                 mask::sip::mask_keys(now, payload, self.mask_key, &mut |_| {})
             }
+            // Of a call that was in SecureMode when an earlier process was killed, little more is known than its Call-ID.
+            _ if route.from == Side::Carrier
+                && followed.secured.is_none()
+                && self.is_remembered(&message) =>
+            {
+                mask::sip::mask_keys(now, payload, self.mask_key, &mut |_| {})
+            }
             _ => self.mask(now, route, &followed, payload, out),
         };
         let Ok(changed) = masked else { return Read::Drop(Counter::DropSecuredSip) };
         self.counters.count(if changed { Counter::MaskedSip } else { Counter::PassSip });
         Read::Leave { call: followed.call, conversation, needed, changed }
+    }
+
+    /// Whether a message is of a call that was in SecureMode when an earlier process was killed.
+    fn is_remembered(&self, message: &sip::Message<'_>) -> bool {
+        let mirror = self.mirror.as_ref().filter(|_| !self.remembered.is_empty());
+        mirror.is_some_and(|mirror| self.remembered.knows(mirror.fingerprint(message.call_id())))
+    }
+
+    /// Ends the silence of such a call where a BYE is answered so that it ends the call, as [`calls`] has it: 2xx, 481 or 408.
+    fn end_remembered(&mut self, message: &sip::Message<'_>) {
+        let ends = matches!(
+            (message.method_of_transaction(), message.start_line()),
+            (sip::Method::Bye, sip::StartLine::Response { code: 200..=299 | 481 | 408 })
+        );
+        if ends
+            && !self.remembered.is_empty()
+            && let Some(mirror) = &self.mirror
+        {
+            self.changes.extend(self.remembered.end(mirror.fingerprint(message.call_id())));
+        }
     }
 
     /// Whether a message that we cannot read may carry keys of a call in SecureMode, or move its media: what we cannot
