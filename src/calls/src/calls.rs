@@ -181,7 +181,8 @@ impl Calls {
         Ok(())
     }
 
-    /// A payment ends a call's SecureMode, and that of the calls that had it from it.
+    /// A payment ends a call's SecureMode, and that of the calls that had it from it. What the console has asked for since the
+    /// payment's was forced off stays.
     ///
     /// # Errors
     /// [`Refusal::NoSuchCall`] where the handle is stale.
@@ -192,7 +193,8 @@ impl Calls {
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
         let own = self.table.slot_of(call);
-        for slot in self.heirs_of(call).into_iter().chain(own) {
+        let held = own.filter(|_| self.is_held(call));
+        for slot in self.heirs_of(call).into_iter().chain(held) {
             self.set_secured(slot, None);
             self.schedule(now, slot);
         }
@@ -234,11 +236,15 @@ impl Calls {
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
-        if self.is_held(call) {
+        let held = self.table.get(slot).filter(|call| call.held);
+        if held.is_some_and(|call| !call.told_ended) {
             self.news.push(CallEvent::ForcedOff { call: self.table.handle(slot) });
         }
-        self.set_secured(slot, None);
-        self.schedule(now, slot);
+        let heirs = if held.is_some() { self.heirs_of(call) } else { Vec::new() };
+        for slot in heirs.into_iter().chain([slot]) {
+            self.set_secured(slot, None);
+            self.schedule(now, slot);
+        }
         self.settle(changes);
         Ok(())
     }

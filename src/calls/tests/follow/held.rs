@@ -133,3 +133,20 @@ fn a_call_that_inherited_from_a_held_one_leaves_with_it() {
     assert_eq!(network.mode(Carrier, "203.0.113.7", 7000), FlowMode::Pass);
     assert!(!network.calls.is_secured(heir));
 }
+
+#[test]
+fn forcing_it_off_ends_it_for_heirs_too_and_what_the_console_asks_for_later_stays() {
+    let limits = Limits { legs_per_call: 1, ..Default::default() };
+    let mut network = Network::with(limits, SecureDefault::Never);
+    network.call_up("call-1");
+    let call = network.find("call-1");
+    network.enter(call, open());
+    let invite =
+        request("INVITE", 1).call("call-2").tags("c", "").header("Replaces: call-1;to-tag=a;from-tag=b");
+    network.send(Customer, invite.sdp(&audio("203.0.113.7", 7000)));
+    network.release("call-1");
+    assert_eq!(network.calls.secured_count(), 0);
+    network.secure("call-1");
+    leave(&mut network, call).expect("it is known");
+    assert!(network.calls.is_secured(call), "no payment's any more");
+}

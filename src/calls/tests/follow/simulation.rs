@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use calls::{Limits, SecureDefault};
-use handover::{CallHandle, FlowKey, MaskKey};
+use handover::{CallHandle, Content, FlowKey, MaskKey, Rules};
 use proptest::prelude::*;
 
 use crate::network::*;
@@ -15,6 +15,7 @@ enum Step {
     Message { scope: u16, from: bool, what: Message, damage: Option<(u16, u8)> },
     Secure { call: u8, on: bool },
     Silence { call: u8, silent: bool },
+    Payment { call: u8, order: u8 },
     Media { call: u8 },
     Learned { flow: u8, port: u16 },
     Pass { millis: u32 },
@@ -130,6 +131,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(scope, from, what, damage)| Step::Message { scope, from, what, damage }),
         2 => (0..6u8, prop::bool::weighted(0.7)).prop_map(|(call, on)| Step::Secure { call, on }),
         1 => (0..6u8, any::<bool>()).prop_map(|(call, silent)| Step::Silence { call, silent }),
+        2 => (0..6u8, 0..5u8).prop_map(|(call, order)| Step::Payment { call, order }),
         2 => (0..6u8).prop_map(|call| Step::Media { call }),
         2 => (any::<u8>(), 0..6u16).prop_map(|(flow, port)| Step::Learned { flow, port }),
         2 => (0..40_000u32).prop_map(|millis| Step::Pass { millis }),
@@ -199,10 +201,35 @@ fn run_without_end(steps: &[Step]) {
                 network.calls.silence(call, *silent, &mut changes);
                 network.apply(changes);
             }
+            Step::Payment { call, order } => pay(&mut network, *call, *order),
             Step::Media { .. } | Step::Learned { .. } | Step::Pass { .. } => {}
         }
         announced.check(&network);
     }
+}
+
+/// An order of a payment, or the caller heard on every flow.
+fn pay(network: &mut Network, call: u8, order: u8) {
+    let Some(call) = network.calls.find(format!("call-{call}").as_bytes()) else { return };
+    let (now, mut changes) = (network.now, Vec::new());
+    let rules = Rules::default().with_unmaskable_passed(order == 2).with_field_open(true);
+    match order {
+        0 | 1 => {
+            let content = if order == 0 { Content::Audio } else { Content::ComfortNoise };
+            let flows: Vec<FlowKey> = network.shadow.keys().copied().collect();
+            flows.iter().for_each(|flow| network.calls.caller_heard(now, flow, now, content));
+        }
+        2 => {
+            let entered = network.calls.enter(now, call, MaskKey::One, rules, &mut changes);
+            assert!(entered.is_err() || network.calls.is_secured(call));
+        }
+        3 => assert_eq!(network.calls.rule(call, rules, &mut changes).is_ok(), network.calls.is_held(call)),
+        _ => {
+            network.calls.leave(now, call, &mut changes).expect("the call is known");
+            assert!(!network.calls.is_held(call));
+        }
+    }
+    network.apply(changes);
 }
 
 fn run(steps: &[Step], secure: SecureDefault) {
@@ -252,6 +279,7 @@ fn run(steps: &[Step], secure: SecureDefault) {
                 network.calls.silence(call, *silent, &mut changes);
                 network.apply(changes);
             }
+            Step::Payment { call, order } => pay(&mut network, *call, *order),
             Step::Media { call } => {
                 if let Some(call) = network.calls.find(id(call).as_bytes()) {
                     network.calls.media_seen(network.now, call);
