@@ -16,9 +16,11 @@ use keyhush_tests::live::{Outcome, sandbox};
 mod browser;
 mod calls;
 mod contact_centre;
+mod dots;
 mod endings;
 mod faults;
 mod links;
+mod payments;
 mod rest;
 
 /// Runs `body`, a closure of the test itself, in a sandbox: starts that very test again inside one, or, there already,

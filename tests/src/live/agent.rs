@@ -154,8 +154,8 @@ impl Agent {
         let mut last = None;
         let found = self.window.wait_until(what, at_most, |_| {
             let shown = self.shown()?;
-            let fits = wanted(&shown) && self.unseen(&shown)?.is_empty();
             let missing = if wanted(&shown) { self.unseen(&shown)? } else { Vec::new() };
+            let fits = wanted(&shown) && missing.is_empty();
             last = Some((shown.clone(), missing));
             Ok(fits.then_some(shown))
         });

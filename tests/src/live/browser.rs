@@ -29,6 +29,9 @@ pub use watch::Sight;
 /// How long a page may take where nothing else is said: other processes share the machine.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Looking costs the page time, and time of the cores on which keys are masked.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
 /// Chromium's switches. As root it has no sandbox of its own; ours is around it. Nothing is to run behind the test's back, and
 /// a window that nobody looks at is to work like one that somebody does.
 const SWITCHES: [&str; 13] = [
@@ -90,8 +93,10 @@ impl Browser {
     /// When `chromium-driver` is not installed or does not come up.
     pub fn start() -> Outcome<Browser> {
         let number = DRIVERS.fetch_add(1, Ordering::Relaxed);
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0");
+        // An appliance has cores of its own. Here it shares them with a browser, which is to give way: an lcore that stands still for
+        // too long is lost.
+        let mut command = Command::new("nice");
+        command.args(["-n", "10", "chromedriver", "--port=0"]);
         let mut driver = Running::start(&format!("chromedriver-{number}"), command)?;
         let port = driver.wait_until("chromedriver listens", PATIENCE, |said| {
             let (_, rest) = said.split_once("successfully on port ")?;
@@ -268,7 +273,7 @@ impl Window {
                     "not seen in {seconds:.1} s: {what}{last}; the page shows\n  | {shown}"
                 )));
             }
-            thread::sleep(Duration::from_millis(30));
+            thread::sleep(BETWEEN_LOOKS);
         }
     }
 
