@@ -124,7 +124,7 @@ fn cards_of_every_length_are_taken_and_every_key_is_a_dot_within_a_tenth_of_a_se
         let delays = dots.delays(&capture::presses(pressed))?;
         assert_eq!(delays.len(), keys);
         let [median, late] = [delays.len() / 2, delays.len() * 99 / 100].map(|place| delays[place]);
-        println!("key to dot: median {:.0} ms, p99 {:.0} ms of {keys}", 1e3 * median, 1e3 * late);
+        eprintln!("key to dot: median {:.0} ms, p99 {:.0} ms of {keys}", 1e3 * median, 1e3 * late);
         assert!(late < 0.1, "p99 is {late} s: {delays:?}");
         Ok(())
     });
@@ -290,7 +290,7 @@ fn the_page_says_stop_within_half_a_second_of_a_lost_lcore() {
         );
         let said = agent.window.watched()?.into_iter().find(|sight| sight.value == true);
         let after = said.ok_or_else(|| Trouble::new("the page did not say STOP"))?.at - stalled;
-        println!("lcore stalled to STOP: {:.0} ms", 1e3 * after);
+        eprintln!("lcore stalled to STOP: {:.0} ms", 1e3 * after);
         assert!(after < 0.5, "only after {after} s");
         agent.check("stop")?;
         call.caller.key("55")?;
@@ -303,6 +303,23 @@ fn the_page_says_stop_within_half_a_second_of_a_lost_lcore() {
     });
 }
 
+/// Its signalling crosses the wire, and the agent's voice with the reference; the caller's voice goes another way.
+#[test]
+fn a_call_whose_caller_is_not_heard_is_refused_with_the_reason() {
+    sandboxed(|| {
+        let scene = Scene::set()?;
+        let agent = scene.centre.agent("ann")?;
+        let reference = agent.new_payment("9.00", "Not heard")?;
+        let mut call = Call::begin(&scene.caller, &scene.agent, HARBOUR[0], Sound::Nothing)?;
+        call.key_reference(&reference)?;
+        let shown = agent.wait_for_stage("stopped")?;
+        assert_eq!((shown.text("headline"), shown.text("icon")), ("This call cannot be secured", "off"));
+        assert!(shown.text("say").starts_with("Its sound does not pass through Keyhush."), "{shown:?}");
+        Ok(())
+    });
+}
+
+/// No voice crosses the wire at all: the reference is keyed by SIP INFO.
 #[test]
 fn a_call_whose_voice_goes_elsewhere_is_refused_with_the_reason() {
     sandboxed(|| {

@@ -31,6 +31,8 @@ pub enum Sound<'a> {
     /// A WAV file: 8 kHz, one channel, linear samples of 16 bits. It must be longer than the call: at its end baresip ends the
     /// sound.
     File(&'a Path),
+    /// Nothing, not even silence: no packet leaves.
+    Nothing,
 }
 
 /// A telephone's connection: a host has room for two.
@@ -195,6 +197,8 @@ fn config(line: Line<'_>, sound: Sound<'_>) -> String {
     let (source, rate, channels) = match sound {
         Sound::Hum(hertz) => (format!("ausine,{hertz}"), 48_000, 2),
         Sound::File(path) => (format!("aufile,{}", path.display()), 8_000, 1),
+        // A bridge to which nobody brings anything.
+        Sound::Nothing => ("aubridge,nobody".to_owned(), 8_000, 1),
     };
     // A bridge without another end swallows what is heard.
     format!(
