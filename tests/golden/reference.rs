@@ -83,6 +83,23 @@ fn a_reference_keyed_as_events_is_heard_and_passes_as_it_came() {
     assert_eq!(heard.unchanged(&sent), sent.len());
 }
 
+#[test]
+fn a_reference_keyed_by_info_is_heard_and_passes_as_it_came() {
+    let mut scene = Scene::default();
+    let mut leg = Leg::new(1);
+    leg.set_up(&mut scene);
+    for key in *b"482913" {
+        let body = format!("Signal={}\r\nDuration=160\r\n", char::from(key));
+        leg.agent_presses_by_sip(&mut scene, "INFO", "", ("application/dtmf-relay", body.as_bytes()));
+    }
+    let sent = scene.in_order();
+    let heard = played(&sent, SecureDefault::Never, Rules::default().with_reference_heard(true));
+    assert_eq!(keys(&heard, Side::Customer), "482913");
+    assert!(heard.presses.iter().all(|press| press.transport == Transport::Info));
+    assert_eq!(heard.unchanged(&sent), sent.len());
+    assert!(played(&sent, SecureDefault::Never, Rules::default()).presses.is_empty(), "nobody asked for it");
+}
+
 /// In SecureMode a key that the agent presses comes back from the caller's hybrid, 14 dB weaker.
 #[test]
 fn an_echo_of_the_agents_keys_is_masked_and_not_captured() {

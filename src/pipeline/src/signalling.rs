@@ -75,6 +75,8 @@ pub struct Signalling<B> {
     limits: SignallingLimits,
     calls: Calls,
     mask_key: MaskKey,
+    /// Whether the keys of the customer's side are heard.
+    hears_reference: bool,
     lcores: Peers,
     secured: SecuredFlows,
     hold: Hold<B>,
@@ -89,6 +91,8 @@ pub struct Signalling<B> {
     changes: Vec<FlowUpdate>,
     /// The keys of the message in hand, sealed.
     presses: Vec<Press>,
+    /// A message of the customer's side while its keys are read.
+    copy: Vec<u8>,
     counters: Counters,
     pad: Pad,
 }
@@ -110,6 +114,7 @@ impl<B: Buffer> Signalling<B> {
         Signalling {
             calls,
             mask_key,
+            hears_reference: rules.hears_reference(),
             lcores: Peers::new(links, limits.backlog),
             secured: SecuredFlows::default(),
             hold: Hold::new(limits.held, limits.hold),
@@ -122,6 +127,7 @@ impl<B: Buffer> Signalling<B> {
             silenced: Vec::new(),
             changes,
             presses: Vec::new(),
+            copy: Vec::new(),
             counters,
             pad,
             limits,

@@ -149,9 +149,11 @@ impl<B: Buffer> Signalling<B> {
         payload: &mut [u8],
         out: &mut impl Outputs<B>,
     ) -> Result<bool, mask::sip::Unreadable> {
-        let (Side::Carrier, Some(mask_key)) = (route.from, followed.mask) else {
+        if route.from == Side::Customer {
+            self.hear(now, followed, payload, out);
             return Ok(false);
-        };
+        }
+        let Some(mask_key) = followed.mask else { return Ok(false) };
         // A request that is sent again after its call has gone is masked as before, and counts no more.
         let Some(call) = followed.call else {
             return mask::sip::mask_keys(now, payload, mask_key, &mut |_| {});
@@ -174,6 +176,33 @@ impl<B: Buffer> Signalling<B> {
             self.counters.count(counter);
         }
         Ok(changed)
+    }
+
+    /// Hears the keys of the customer's side, where call references are: in a copy, for the message leaves as it came.
+    fn hear(&mut self, now: Instant, followed: &Followed, payload: &[u8], out: &mut impl Outputs<B>) {
+        let Some(call) = followed.call.filter(|_| followed.fresh && self.hears_reference) else { return };
+        if !may_carry_keys(payload) {
+            return;
+        }
+        let (presses, pad) = (&mut self.presses, &self.pad);
+        presses.clear();
+        self.copy.clear();
+        self.copy.extend_from_slice(payload);
+        let heard = mask::sip::mask_keys(now, &mut self.copy, self.mask_key, &mut |captured| {
+            presses.push(Press {
+                call,
+                transport: captured.transport,
+                from: Side::Customer,
+                digit: pad.seal(&captured.digit),
+                level: None,
+                onset: captured.onset,
+            });
+        });
+        // What turned out unreadable halfway is no reference.
+        for press in self.presses.drain(..).filter(|_| heard.is_ok()) {
+            let counter = if out.press(press).is_ok() { Counter::Presses } else { Counter::PressesLost };
+            self.counters.count(counter);
+        }
     }
 
     /// Lets what was read leave: now, or when its flows are known everywhere.
