@@ -38,7 +38,7 @@ pub use error::{Field, StoreError};
 pub use password::{Password, WeakPassword};
 pub use sessions::{Session, SessionToken};
 pub use sign_in::{Refusal, SignIn};
-pub use text::holds_card_number;
+pub use text::{holds_card_number, may_be_order_reference};
 pub use time::Timestamp;
 
 /// The database's name in its directory.

@@ -1,5 +1,7 @@
 //! What pages ask: signing in, a new payment, its state and events, the agent's clicks. Bodies are JSON, errors are sentences for people.
 
+use std::sync::Arc;
+
 use handover::Instant;
 use http::{StatusCode, header};
 use payment::session::{Click, Handled};
@@ -13,9 +15,11 @@ use super::records::{today, with_store};
 use crate::page::typed::{self, Errors, TypedDetails, TypedOrder};
 use crate::page::{self, view};
 use crate::site::Site;
-use crate::store::{Agent, SignIn};
+use crate::store::{Agent, SignIn, may_be_order_reference};
 use crate::web::{Reply, Request, Response, Work};
 
+/// Sign-ins that are tried at a time.
+const SIGNING_IN: usize = 16;
 /// Longest user name and password that are looked at.
 const LONGEST: usize = 1024;
 
@@ -88,8 +92,17 @@ pub(crate) fn sign_in(request: &Request, site: &mut Site, _: Instant) -> Reply<S
     if asked.user_name.len() > LONGEST || asked.password.len() > LONGEST {
         return refused().into();
     }
-    let store = people.store.clone();
-    let work = move || with_store(&store, |store| store.sign_in(&asked.user_name, &asked.password, today()));
+    // Each costs a processor for a while, and whoever tries very many must not keep payments from being written down.
+    if Arc::strong_count(&people.trying) > SIGNING_IN {
+        site.sign_ins_refused += 1;
+        return told(StatusCode::TOO_MANY_REQUESTS, page::SIGN_IN_TOO_OFTEN).into();
+    }
+    let (store, trying) = (people.store.clone(), Arc::clone(&people.trying));
+    let work = move || {
+        let answer = with_store(&store, |store| store.sign_in(&asked.user_name, &asked.password, today()));
+        drop(trying);
+        answer
+    };
     Reply::Later(Work::new(work, move |answer, site: &mut Site, _| match answer {
         Ok(SignIn::Welcome { agent, token }) => {
             site.signed_in += 1;
@@ -119,6 +132,11 @@ fn begin_of(request: &Request, site: &mut Site, now: Instant, agent: Agent) -> R
         Ok(read) => read,
         Err(errors) => return wrong(errors),
     };
+    // What the store would not take must not be found out when the caller has keyed everything.
+    if !order.is_empty() && !may_be_order_reference(order) {
+        let why = "Use at most 64 letters, digits and signs of an English keyboard, and no card number.";
+        return wrong(Errors::from([("order", why.into())]));
+    }
     match desk.begin(now, agent, money, order) {
         Ok(id) => Response::json(StatusCode::CREATED, &Begun { id }),
         Err(NoPayment::Order) => told(StatusCode::BAD_REQUEST, "This order reference cannot be kept."),

@@ -455,15 +455,20 @@ impl Desk {
         }
     }
 
-    /// Keys are awaited, or not any more: the lcores mask by that.
+    /// Keys are awaited, or not any more: the lcores mask by that. What follows the last field's last key, and keys that nobody
+    /// sees any more, are masked as carefully as the field's own; only a caller who is silent while keying is to be heard again
+    /// where SecureMode goes on without its page.
     fn field(&mut self, now: Instant, id: SessionId, open: bool) {
         let Some(payment) = self.payments.get_mut(&id) else { return };
+        let view = payment.session.view();
+        let is_gone = view.icon == Icon::Stop && payment.served.rules.is_silent_while_keying();
+        let open = open || !is_gone;
         if payment.field_open == open {
             return;
         }
         payment.field_open = open;
         let rules: Rules = payment.served.rules.with_field_open(open);
-        let calls: Vec<CallHandle> = payment.session.view().calls.into_iter().map(|(call, _)| call).collect();
+        let calls: Vec<CallHandle> = view.calls.into_iter().map(|(call, _)| call).collect();
         for call in calls {
             self.command(now, Command::Rule { call, rules }, Asked::Other);
         }

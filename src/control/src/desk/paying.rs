@@ -42,13 +42,16 @@ impl Prepared {
         let view = payment.session.view();
         let pan = view.fields.into_iter().find(|field| field.kind == FieldKind::Pan);
         let brand = pan.as_ref().and_then(|pan| pan.brand.as_ref());
-        let word = |name: &String| name.chars().filter(char::is_ascii_alphabetic).collect::<String>();
+        let word = |name: &String| {
+            let letters = name.chars().filter(char::is_ascii_alphabetic).take(20);
+            Some(letters.collect::<String>().to_ascii_lowercase()).filter(|word| !word.is_empty())
+        };
         Prepared {
             session: payment.name.clone(),
             attempt: attempt.clone(),
             tenant: payment.agent.tenant.clone(),
             agent: payment.agent.id,
-            brand: brand.map(|name| word(name).to_ascii_lowercase()),
+            brand: brand.and_then(word),
             first_six: pan.as_ref().and_then(|pan| Some(pan.first_six?.as_str().to_owned())),
             last_four: pan.as_ref().and_then(|pan| Some(pan.last_four?.as_str().to_owned())),
             psp: payment.served.provider.name(),

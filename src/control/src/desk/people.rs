@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use handover::Instant;
 use http::{StatusCode, header};
@@ -24,6 +25,8 @@ const MOST: usize = 20_000;
 /// The agents who were seen lately.
 pub(crate) struct People {
     pub(crate) store: PathBuf,
+    /// Held by every sign-in that is being tried.
+    pub(crate) trying: Arc<()>,
     seen: HashMap<[u8; 32], (Agent, Instant)>,
 }
 
@@ -43,7 +46,7 @@ pub(crate) type AgentHandler = fn(&Request, &mut Site, Instant, Agent) -> Respon
 
 impl People {
     pub(crate) fn new(store: PathBuf) -> Self {
-        People { store, seen: HashMap::new() }
+        People { store, trying: Arc::default(), seen: HashMap::new() }
     }
 
     fn recall(&self, now: Instant, key: &[u8; 32]) -> Option<Agent> {

@@ -83,8 +83,13 @@ pub(super) fn currency(text: &str) -> Result<(), StoreError> {
 }
 
 pub(super) fn order_reference(text: &str) -> Result<(), StoreError> {
+    keep(Field::OrderReference, may_be_order_reference(text))
+}
+
+/// Whether the merchant's name of an order can be kept with a payment: 1 to 64 letters of ASCII without a card number in them.
+pub fn may_be_order_reference(text: &str) -> bool {
     let plain = |letter: u8| letter.is_ascii_graphic() || letter == b' ';
-    keep(Field::OrderReference, has(text, 64, plain) && !holds_card_number(text))
+    has(text, 64, plain) && !holds_card_number(text)
 }
 
 pub(super) fn word(field: Field, text: &str) -> Result<(), StoreError> {

@@ -76,6 +76,11 @@ impl<T: Send + 'static> Pool<T> {
         true
     }
 
+    /// Pieces of work that wait, are being done, or have not been taken.
+    pub(crate) fn out(&self) -> usize {
+        self.out
+    }
+
     /// The next answer.
     pub(crate) fn take(&mut self) -> Option<T> {
         let answer = self.shared.done.pop()?;

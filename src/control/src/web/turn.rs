@@ -331,7 +331,9 @@ impl<S: State> Web<S> {
 
     /// Gives work to the pool; `to` is the request that it is for. False where there is no room.
     fn put_off(&mut self, to: Option<(usize, u64)>, Work(work): Work<S>) -> bool {
-        let taken = self.pool.submit(move || Done::Work(to, work()), Done::Failed(to));
+        // The last quarter is the state's own: clients cannot keep it from being done.
+        let has_room = to.is_none() || self.pool.out() < self.limits.works - self.limits.works / 4;
+        let taken = has_room && self.pool.submit(move || Done::Work(to, work()), Done::Failed(to));
         if !taken {
             self.count(Reason::Work);
         }
