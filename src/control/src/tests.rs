@@ -1,5 +1,6 @@
 //! The control core over a real Unix socket. The signalling lcore is played by a thread at the other end of the rings.
 
+mod agents;
 mod hostile;
 mod ordinary;
 mod place;
@@ -70,6 +71,9 @@ struct House {
     /// Where HTTP is served.
     agents: Option<Agents>,
     management: bool,
+    /// What payments are taken with, made when it starts.
+    payments: Option<Box<dyn FnOnce() -> crate::Payments>>,
+    events: Ring<handover::CallEvent>,
     /// The clock panics once when this is set: a panic in the midst of the loop.
     panic: Arc<AtomicBool>,
     #[cfg(feature = "test-hooks")]
@@ -100,6 +104,8 @@ impl House {
             millis: Arc::new(AtomicU64::new(60_000)),
             agents: None,
             management: false,
+            payments: None,
+            events: Ring::new(64),
             panic: Arc::new(AtomicBool::new(false)),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::from([0, 0].map(std::sync::atomic::AtomicU8::new)),
@@ -118,7 +124,7 @@ impl House {
             requests: house.requests.clone(),
             answers: house.answers.clone(),
             presses: house.presses.clone(),
-            events: Ring::new(64),
+            events: house.events.clone(),
             lcores: Vec::new(),
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: house.pad.clone(),
@@ -129,7 +135,7 @@ impl House {
                 Instant::from_nanos(millis.load(Ordering::Relaxed) * 1_000_000)
             }),
             agents: house.agents.clone(),
-            payments: None,
+            payments: house.payments.take().map(|made| made()),
             management: house.management.then(|| SocketAddr::from(([127, 0, 0, 1], 0))),
             limits,
             web: crate::web::WebLimits::default(),
