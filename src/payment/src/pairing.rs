@@ -10,7 +10,7 @@
 //! time that it takes how much of a number was right.
 
 use core::time::Duration;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use handover::{CallHandle, Instant};
 use secret::{Digit, Digits, Vault};
@@ -106,6 +106,8 @@ pub struct Pairing {
     references: References,
     guesses: Guesses,
     runs: HashMap<CallHandle, Run>,
+    /// When each run is to be looked at: [`Run::due`].
+    due: BTreeSet<(Instant, CallHandle)>,
     limits: PairingLimits,
     vault: Vault,
     counts: PairingCounts,
@@ -128,6 +130,7 @@ impl Pairing {
             references: References::default(),
             guesses: Guesses::new(limits),
             runs: HashMap::new(),
+            due: BTreeSet::new(),
             limits,
             vault,
             counts: PairingCounts::default(),
@@ -183,57 +186,40 @@ impl Pairing {
         let is_new = !self.runs.contains_key(&call);
         let run = self.runs.entry(call).or_insert(quiet);
         let was_quiet = is_new || now.since(run.last) >= QUIET_BEFORE;
+        let due = run.due();
         run.last = now;
         (run.tenant, run.rules) = (tenant, rules);
-        if rules.prefix == Some(digit.event_code()) {
-            run.digits = None;
-            run.digits = Digits::new(&self.vault);
-            self.counts.unheard += u64::from(run.digits.is_none());
-            return;
-        }
-        if was_quiet && rules.prefix.is_none() {
-            run.digits = None;
-            run.digits = Digits::new(&self.vault);
-            self.counts.unheard += u64::from(run.digits.is_none());
-        }
-        let goes_on = run
-            .digits
-            .as_mut()
-            .is_some_and(|digits| digits.len() < secret::CallReference::MOST && digits.push(digit));
-        if !goes_on {
-            // Too long, or another key in it: no reference, until the call is quiet or its prefix key comes.
-            run.digits = None;
-        }
+        self.counts.unheard += u64::from(!run.take(digit, was_quiet, &self.vault));
+        self.due.remove(&(due, call));
+        self.due.insert((run.due(), call));
     }
 
     /// A call has ended: what was keyed in it is wiped.
     pub fn call_ended(&mut self, call: CallHandle) {
-        self.runs.remove(&call);
+        if let Some(run) = self.runs.remove(&call) {
+            self.due.remove(&(run.due(), call));
+        }
         self.guesses.forget(call);
     }
 
     /// The next reference that was heard; `None` until [`Pairing::deadline`].
     pub fn poll(&mut self, now: Instant) -> Option<Heard> {
         self.counts.expired += self.references.expire(now);
-        loop {
-            let due = |(call, run): (&CallHandle, &Run)| {
-                let is_due = run.digits.is_some() && now.since(run.last) >= run.rules.pause;
-                is_due.then_some((run.last, *call))
+        while let Some((due, call)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            self.due.remove(&(due, call));
+            let Some(run) = self.runs.get_mut(&call) else { continue };
+            let (tenant, digits) = (run.tenant, run.digits.take());
+            let Some(digits) = digits else {
+                // A run that is no reference is remembered for as long as it bars one.
+                self.runs.remove(&call);
+                continue;
             };
-            let (_, call) = match self.runs.iter().filter_map(due).min() {
-                Some(due) => due,
-                None => {
-                    // A run that is no reference is remembered for as long as it bars one.
-                    self.runs.retain(|_, run| run.digits.is_some() || now.since(run.last) < QUIET_BEFORE);
-                    return None;
-                }
-            };
-            let run = self.runs.get_mut(&call)?;
-            let (tenant, digits) = (run.tenant, run.digits.take()?);
+            self.due.insert((run.due(), call));
             if let Some(heard) = self.compare(now, call, tenant, &digits) {
                 return Some(heard);
             }
         }
+        None
     }
 
     fn compare(&mut self, now: Instant, call: CallHandle, tenant: TenantId, keyed: &Digits) -> Option<Heard> {
@@ -260,11 +246,8 @@ impl Pairing {
 
     /// When [`Pairing::poll`] is to be asked again.
     pub fn deadline(&self) -> Option<Instant> {
-        let runs = self.runs.values().map(|run| {
-            let wait = if run.digits.is_some() { run.rules.pause } else { QUIET_BEFORE };
-            run.last + wait
-        });
-        runs.chain(self.references.deadline()).min()
+        let run = self.due.first().map(|(due, _)| *due);
+        run.into_iter().chain(self.references.deadline()).min()
     }
 
     /// How many references are open.
@@ -275,6 +258,35 @@ impl Pairing {
     /// How often what happened.
     pub fn counts(&self) -> PairingCounts {
         self.counts
+    }
+}
+
+impl Run {
+    /// When the pause after it is over; of one that is no reference, when it bars none any more.
+    fn due(&self) -> Instant {
+        self.last + if self.digits.is_some() { self.rules.pause } else { QUIET_BEFORE }
+    }
+
+    /// Takes a key. False where there is no locked memory for what begins with it.
+    fn take(&mut self, digit: &Digit, was_quiet: bool, vault: &Vault) -> bool {
+        let is_prefix = self.rules.prefix == Some(digit.event_code());
+        let begins = is_prefix || (was_quiet && self.rules.prefix.is_none());
+        if begins {
+            // What was there is wiped before there must be room for more.
+            self.digits = None;
+            self.digits = Digits::new(vault);
+        }
+        let has_room = !begins || self.digits.is_some();
+        let goes_on = is_prefix
+            || self
+                .digits
+                .as_mut()
+                .is_some_and(|digits| digits.len() < secret::CallReference::MOST && digits.push(digit));
+        if !goes_on {
+            // Too long, or another key in it: no reference, until the call is quiet or its prefix key comes.
+            self.digits = None;
+        }
+        has_room
     }
 }
 

@@ -14,6 +14,8 @@ const GUARD: Duration = Duration::from_secs(3);
 /// All calls that are up.
 pub(crate) struct KnownCalls {
     calls: HashMap<CallHandle, KnownCall>,
+    /// The calls that were orphans when they began.
+    orphans: Vec<CallHandle>,
     most: usize,
 }
 
@@ -30,7 +32,7 @@ pub(crate) struct KnownCall {
 
 impl KnownCalls {
     pub(crate) fn new(most: usize) -> Self {
-        KnownCalls { calls: HashMap::new(), most }
+        KnownCalls { calls: HashMap::new(), orphans: Vec::new(), most }
     }
 
     /// A call began, or is told of again. `false` where there is no room for it.
@@ -41,6 +43,9 @@ impl KnownCalls {
         }
         let payment = self.calls.get(&call).and_then(|known| known.payment);
         let orphan = (begun.held && payment.is_none()).then_some((now, now));
+        if orphan.is_some() && !self.orphans.contains(&call) {
+            self.orphans.push(call);
+        }
         self.calls.insert(call, KnownCall { begun, tenant, payment, orphan });
         true
     }
@@ -69,12 +74,18 @@ impl KnownCalls {
     pub(crate) fn orphans_due(&mut self, now: Instant) -> Vec<CallHandle> {
         let is_due =
             |&(since, key): &(Instant, Instant)| now.since(since) >= ORPHAN && now.since(key) >= GUARD;
-        let due = self.calls.values_mut().filter(|known| known.orphan.as_ref().is_some_and(is_due));
-        due.map(|known| {
-            known.orphan = None;
-            known.begun.call
-        })
-        .collect()
+        let mut due = Vec::new();
+        let calls = &mut self.calls;
+        self.orphans.retain(|call| match calls.get_mut(call) {
+            Some(known) if known.orphan.as_ref().is_some_and(is_due) => {
+                known.orphan = None;
+                due.push(*call);
+                false
+            }
+            // Its call has ended, or is a payment's again.
+            known => known.is_some_and(|known| known.orphan.is_some()),
+        });
+        due
     }
 }
 

@@ -52,9 +52,8 @@ impl Desk {
         let own = &self.figures;
         let PairingCounts { issued, heard, expired, wrong, limited, unheard } = self.pairing.counts();
         let many = |count: usize| count as u64;
-        let with_icon =
-            |icon: Icon| many(self.payments.values().filter(|payment| payment.icon == icon).count());
-        let open = self.payments.values().filter(|payment| payment.over.is_none()).count();
+        let with_icon = |icon: Icon| many(self.with_icon(icon).count());
+        let open = self.open.values().sum();
         DeskFigures {
             counts: vec![
                 ("payments_begun", "Payments that agents began.", own.begun),

@@ -16,7 +16,7 @@
 //! | [`shown`] | what pages show |
 
 use core::time::Duration;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -92,6 +92,10 @@ pub(crate) struct Desk {
     /// By the names in their pages' addresses.
     names: HashMap<String, SessionId>,
     timers: BTreeSet<(Instant, SessionId)>,
+    /// The payments that are to be watched every few milliseconds: a turn of the loop must not cost all the others.
+    live: HashSet<SessionId>,
+    /// How many payments of each agent are not over.
+    open: HashMap<i64, usize>,
     /// What each request that is under way is for.
     asked: HashMap<u64, (Instant, Asked)>,
     commands: VecDeque<Request>,
@@ -157,6 +161,8 @@ impl Desk {
             payments: HashMap::new(),
             names: HashMap::new(),
             timers: BTreeSet::new(),
+            live: HashSet::new(),
+            open: HashMap::new(),
             asked: HashMap::new(),
             commands: VecDeque::new(),
             heartbeat: Heartbeat::new(&lcores, signalling_failed, panics),
@@ -181,9 +187,8 @@ impl Desk {
         order: &str,
     ) -> Result<String, NoPayment> {
         let served = self.directory.get(&agent.tenant).cloned().ok_or(NoPayment::NoTenant)?;
-        let own =
-            self.payments.values().filter(|payment| payment.agent.id == agent.id && payment.over.is_none());
-        if self.payments.len() >= PAYMENTS || own.count() >= OF_ONE_AGENT {
+        let own = self.open.get(&agent.id).copied().unwrap_or(0);
+        if self.payments.len() >= PAYMENTS || own >= OF_ONE_AGENT {
             return Err(NoPayment::TooMany);
         }
         let (mut unique, mut name, mut epoch) = ([0; 16], [0; 16], [0; 8]);
@@ -212,6 +217,7 @@ impl Desk {
             over: None,
             attempts: Attempts::default(),
         };
+        *self.open.entry(payment.agent.id).or_default() += 1;
         self.payments.insert(id, payment);
         self.names.insert(name.clone(), id);
         self.figures.begun += 1;
@@ -331,7 +337,7 @@ impl Desk {
 
     /// Whether something is to be watched every few milliseconds.
     pub(crate) fn is_live(&self) -> bool {
-        !self.commands.is_empty() || !self.asked.is_empty() || self.payments.values().any(Payment::is_live)
+        !self.commands.is_empty() || !self.asked.is_empty() || !self.live.is_empty()
     }
 
     /// Once a turn of the loop: what is due. `panics` is how often lcores have panicked since the start.
@@ -357,12 +363,19 @@ impl Desk {
         }
         if now.since(self.beaten) >= BEAT {
             self.beaten = now;
-            let lit = self.payments.values().filter(|payment| payment.icon == Icon::On);
-            lit.for_each(|payment| payment.channel.tell("beat"));
+            for payment in self.with_icon(Icon::On) {
+                payment.channel.tell("beat");
+            }
         }
         self.ask_about_leftovers(now);
         self.records.turn(now, &mut self.orders);
         std::mem::take(&mut self.orders)
+    }
+
+    /// The payments whose icon is this one, which is not off: they are all watched.
+    fn with_icon(&self, icon: Icon) -> impl Iterator<Item = &Payment> {
+        let live = self.live.iter().filter_map(|id| self.payments.get(id));
+        live.filter(move |payment| payment.icon == icon)
     }
 
     fn tell_all(&mut self, now: Instant, input: impl Fn() -> Input) {
@@ -412,6 +425,17 @@ impl Desk {
         let Some(payment) = self.payments.get_mut(&id) else { return };
         if payment.session.is_over() && payment.over.is_none() {
             payment.over = Some(now);
+            if let Some(open) = self.open.get_mut(&payment.agent.id) {
+                *open -= 1;
+                if *open == 0 {
+                    self.open.remove(&payment.agent.id);
+                }
+            }
+        }
+        if payment.is_live() {
+            self.live.insert(id);
+        } else {
+            self.live.remove(&id);
         }
         let due = payment.over.map(|over| over + AFTERGLOW).or(payment.session.deadline());
         if due != payment.timer {
@@ -494,6 +518,7 @@ impl Desk {
         if let Some(payment) = self.payments.remove(&id) {
             payment.channel.close();
             self.names.remove(&payment.name);
+            self.live.remove(&id);
             self.pairing.withdraw(id);
             for known in self.calls.iter_mut().filter(|known| known.payment == Some(id)) {
                 known.payment = None;

@@ -222,3 +222,40 @@ fn agent(store: &std::path::Path, tenant: &str) -> Agent {
     let now = crate::store::Timestamp::from_unix_millis(1_800_000_000_000);
     store.add_agent(tenant, tenant, &password, now).map_err(|error| error.to_string()).expect("added")
 }
+
+/// What each turn of the loop asks is kept when it changes; it must say what looking at every payment would.
+#[test]
+fn what_a_turn_asks_is_what_all_payments_say() {
+    let mut rig = Rig::new();
+    let agrees = |rig: &Rig| {
+        let payments = || rig.desk.payments.values();
+        let live: HashSet<SessionId> =
+            payments().filter(|payment| payment.is_live()).map(|payment| payment.session.id()).collect();
+        assert_eq!(rig.desk.live, live);
+        let open = payments().filter(|payment| payment.over.is_none()).count();
+        assert_eq!(rig.desk.open.values().sum::<usize>(), open);
+        assert!(rig.desk.open.values().all(|many| *many > 0));
+        (live.len(), open)
+    };
+    assert_eq!(agrees(&rig), (0, 0));
+    let idle: Vec<String> = (0..3).map(|_| rig.begin(1)).collect();
+    assert_eq!(agrees(&rig), (0, 3));
+    let name = rig.paired();
+    assert_eq!(agrees(&rig), (1, 4));
+    rig.keys(CALL, Side::Carrier, CARD);
+    assert_eq!(agrees(&rig), (1, 4));
+    for name in idle.iter().chain([&name]) {
+        let agent = usize::from(idle.contains(name));
+        assert_eq!(
+            rig.desk.click(rig.now, &rig.agents[agent].clone(), name, Click::Cancel),
+            Some(Handled::Done)
+        );
+        rig.turn();
+        agrees(&rig);
+    }
+    rig.wait(5_000);
+    assert_eq!(agrees(&rig), (0, 0));
+    rig.wait(125_000);
+    assert_eq!(agrees(&rig), (0, 0));
+    assert!(rig.desk.payments.is_empty() && rig.desk.timers.is_empty());
+}

@@ -1,21 +1,25 @@
 //! The open references.
 
 use core::fmt;
+use std::collections::HashMap;
 
 use handover::{CallHandle, Instant};
 use secret::{CallReference, Digits, Vault};
 
 use super::{HEARD_TOGETHER, ReferenceRules, SessionId, TenantId, VALID_FOR};
 
-/// All references that are open, in no order that tells anything.
+/// All references that are open, one a session, in no order that tells anything.
 #[derive(Debug, Default)]
-pub struct References(Vec<Open>);
+pub struct References {
+    open: HashMap<SessionId, Open>,
+    /// Before this none goes: thousands need not be looked at each time.
+    next: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Open {
     reference: CallReference,
     tenant: TenantId,
-    session: SessionId,
     expires: Instant,
     /// Where it was heard, and until when it may be heard elsewhere.
     heard: Option<(CallHandle, Instant)>,
@@ -33,7 +37,7 @@ pub enum NotIssued {
 }
 
 impl References {
-    /// Issues one, of at least the tenant's length, and long enough that a number keyed at random is one of the open ones once
+    /// Issues one instead of the session's former, of at least the tenant's length, and long enough that a number keyed at random is one of the open ones once
     /// in a hundred thousand times at most.
     pub(super) fn issue(
         &mut self,
@@ -44,20 +48,23 @@ impl References {
         random: &[u8],
         vault: &Vault,
     ) -> Result<(&CallReference, Instant), NotIssued> {
-        let length = length(self.0.len() + 1, usize::from(rules.length));
+        self.withdraw(session);
+        let length = length(self.open.len() + 1, usize::from(rules.length));
         if vault.free() == 0 {
             return Err(NotIssued::NoRoom);
         }
         let mut random = random.iter().copied();
         let reference = loop {
             let drawn = CallReference::random(vault, length, &mut random).ok_or(NotIssued::Random)?;
-            if !self.0.iter().any(|open| open.reference.is_same(&drawn)) {
+            if !self.open.values().any(|open| open.reference.is_same(&drawn)) {
                 break drawn;
             }
         };
         let expires = now + VALID_FOR;
-        self.0.push(Open { reference, tenant, session, expires, heard: None });
-        self.0.last().map(|open| (&open.reference, open.expires)).ok_or(NotIssued::NoRoom)
+        self.goes(expires);
+        let open = Open { reference, tenant, expires, heard: None };
+        let open = self.open.entry(session).or_insert(open);
+        Ok((&open.reference, open.expires))
     }
 
     /// Looks a number up among the references of a tenant; all are compared, whatever is found. A reference that was heard is
@@ -70,58 +77,72 @@ impl References {
         keyed: &Digits,
     ) -> Option<(SessionId, bool)> {
         let mut found = None;
-        for (place, open) in self.0.iter().enumerate().filter(|(_, open)| open.tenant == tenant) {
+        for (session, open) in self.open.iter().filter(|(_, open)| open.tenant == tenant) {
             let is_it = open.reference.is(keyed);
-            found = if is_it { Some(place) } else { found };
+            found = if is_it { Some(*session) } else { found };
         }
-        let open = self.0.get_mut(found?)?;
+        let session = found?;
+        let open = self.open.get_mut(&session)?;
         match open.heard {
             None => {
                 open.heard = Some((call, now + HEARD_TOGETHER));
-                Some((open.session, false))
+                let ends = open.ends();
+                self.goes(ends);
+                Some((session, false))
             }
-            Some((first, until)) if first != call && now <= until => Some((open.session, true)),
+            Some((first, until)) if first != call && now <= until => Some((session, true)),
             Some(_) => None,
         }
     }
 
     /// The reference of a session that nobody has keyed yet.
     pub(super) fn of(&self, session: SessionId) -> Option<&CallReference> {
-        let open = self.0.iter().find(|open| open.session == session && open.heard.is_none())?;
-        Some(&open.reference)
+        self.open.get(&session).filter(|open| open.heard.is_none()).map(|open| &open.reference)
     }
 
     /// Whether a number of so many digits may be a reference of the tenant.
     pub(super) fn has_length(&self, tenant: TenantId, length: usize) -> bool {
-        self.0.iter().any(|open| open.tenant == tenant && open.reference.digits() == length)
+        self.open.values().any(|open| open.tenant == tenant && open.reference.digits() == length)
     }
 
     /// Lets a session's reference go.
     pub(super) fn withdraw(&mut self, session: SessionId) {
-        self.0.retain(|open| open.session != session);
+        self.open.remove(&session);
     }
 
     /// Lets those go whose time is over; tells how many nobody had keyed.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
-        let is_over = |open: &Open| now >= open.ends();
-        let unheard = self.0.iter().filter(|open| is_over(open) && open.heard.is_none()).count();
-        self.0.retain(|open| !is_over(open));
-        unheard as u64
+        if self.next.is_none_or(|next| now < next) {
+            return 0;
+        }
+        let mut unheard = 0;
+        self.open.retain(|_, open| {
+            let is_over = now >= open.ends();
+            unheard += u64::from(is_over && open.heard.is_none());
+            !is_over
+        });
+        self.next = self.deadline();
+        unheard
     }
 
     /// When the next one goes.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.iter().map(Open::ends).min()
+        self.open.values().map(Open::ends).min()
+    }
+
+    /// One goes then, if not earlier.
+    fn goes(&mut self, at: Instant) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.open.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.open.is_empty()
     }
 }
 

@@ -285,3 +285,28 @@ fn whatever_is_heard_was_keyed_by_the_right_tenant_alone_and_in_time() {
     }
     assert!(heard_in_all > 5 * runs, "{heard_in_all}: nothing is heard");
 }
+
+#[test]
+fn nothing_is_kept_of_runs_that_are_over() {
+    let mut office = Office::new(ReferenceRules::default());
+    let reference = office.issue(0, ACME, 1);
+    for slot in 0..50 {
+        // Numbers of every kind: too short, of another kind, and the reference itself.
+        let keys = ["12", "12345678901234", "4*7", reference.as_str()][slot as usize % 4];
+        office.key(u64::from(slot) * 10_000, slot, ACME, keys);
+    }
+    assert_eq!(office.pairing.runs.len(), office.pairing.due.len());
+    assert_eq!(office.pairing.poll(at(1_000_000)), None);
+    assert!(office.pairing.runs.is_empty() && office.pairing.due.is_empty());
+    let mut now = 2_000_000;
+    for keys in ["1", "12345", "*"] {
+        for key in keys.bytes() {
+            let digit = Digit::from_ascii(key).expect("a key");
+            office.pairing.press(at(now), call(7), ACME, office.rules, &digit);
+            assert_eq!((office.pairing.runs.len(), office.pairing.due.len()), (1, 1));
+            now += 100;
+        }
+    }
+    office.pairing.call_ended(call(7));
+    assert!(office.pairing.runs.is_empty() && office.pairing.due.is_empty());
+}
