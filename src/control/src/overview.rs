@@ -4,11 +4,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use handover::{Counter, Counters};
+use handover::{Counter, Counters, LcoreLink};
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder, Gauge as Gauge64, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, Gauge as Gauge64, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::Gauge;
@@ -18,6 +19,7 @@ use crate::desk::figures::DeskFigures;
 pub(crate) struct Overview {
     counters: Vec<Counters>,
     gauges: Vec<Gauge>,
+    lcores: Vec<LcoreLink>,
     /// Connections of clients by HTTP.
     open: AtomicUsize,
     /// What the loop told of payments and presses when it was asked for the metrics.
@@ -35,8 +37,8 @@ pub(crate) struct Told {
 }
 
 impl Overview {
-    pub(crate) fn new(counters: Vec<Counters>, gauges: Vec<Gauge>) -> Self {
-        Overview { counters, gauges, open: AtomicUsize::new(0), told: Mutex::default() }
+    pub(crate) fn new(counters: Vec<Counters>, gauges: Vec<Gauge>, lcores: Vec<LcoreLink>) -> Self {
+        Overview { counters, gauges, lcores, open: AtomicUsize::new(0), told: Mutex::default() }
     }
 
     /// A counter, summed over the threads.
@@ -83,6 +85,10 @@ impl Metrics {
             Ok((counter, IntCounter::with_opts(Opts::new(name, counter.help()))?))
         });
         let gauge = |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["ring"]);
+        let busy = "Time in which an lcore had something to do.";
+        let busy = CounterVec::new(Opts::new("keyhush_lcore_busy_seconds_total", busy), &["lcore"])?;
+        let beats = "Turns of an lcore's loop: it lives while they rise.";
+        let beats = IntCounterVec::new(Opts::new("keyhush_lcore_beats_total", beats), &["lcore"])?;
         registry.register(Box::new(Collected {
             overview,
             counters: counters.collect::<prometheus::Result<_>>()?,
@@ -92,6 +98,8 @@ impl Metrics {
             )?,
             depth: gauge("keyhush_ring_depth", "Values that wait in a ring between threads.")?,
             capacity: gauge("keyhush_ring_capacity", "Values that a ring between threads can hold.")?,
+            busy,
+            beats,
         }))?;
         Ok(Metrics(registry))
     }
@@ -111,13 +119,16 @@ struct Collected {
     open: IntGauge,
     depth: IntGaugeVec,
     capacity: IntGaugeVec,
+    busy: CounterVec,
+    beats: IntCounterVec,
 }
 
 impl Collector for Collected {
     fn desc(&self) -> Vec<&Desc> {
         let counters = self.counters.iter().flat_map(|(_, metric)| metric.desc());
-        let gauges = [self.open.desc(), self.depth.desc(), self.capacity.desc()];
-        counters.chain(gauges.into_iter().flatten()).collect()
+        let rings = [self.open.desc(), self.depth.desc(), self.capacity.desc()];
+        let lcores = [self.busy.desc(), self.beats.desc()];
+        counters.chain(rings.into_iter().flatten()).chain(lcores.into_iter().flatten()).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -130,11 +141,20 @@ impl Collector for Collected {
             self.depth.with_label_values(&label).set(i64::try_from(depth).unwrap_or(i64::MAX));
             self.capacity.with_label_values(&label).set(i64::try_from(capacity).unwrap_or(i64::MAX));
         }
+        self.busy.reset();
+        self.beats.reset();
+        for (number, link) in self.overview.lcores.iter().enumerate() {
+            let label = [number.to_string()];
+            self.busy.with_label_values(&label).inc_by(link.busy_nanos() as f64 / 1e9);
+            self.beats.with_label_values(&label).inc_by(link.beats());
+        }
         self.open.set(i64::try_from(self.overview.open.load(Ordering::Relaxed)).unwrap_or(i64::MAX));
         let counters = self.counters.iter().flat_map(|(_, metric)| metric.collect());
         let gauges = [self.open.collect(), self.depth.collect(), self.capacity.collect()];
+        let lcores = [self.busy.collect(), self.beats.collect()];
         let told = self.overview.told.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.chain(gauges.into_iter().flatten()).chain(told.families()).collect()
+        let ours = counters.chain(gauges.into_iter().flatten()).chain(lcores.into_iter().flatten());
+        ours.chain(told.families()).collect()
     }
 }
 
@@ -204,8 +224,11 @@ mod tests {
         let ring: Ring<u8> = Ring::new(16);
         ring.push(1).expect("room");
         let gauges = vec![Gauge::new("ring_presses", &ring)];
-        let overview = Arc::new(Overview::new(vec![one.clone(), two], gauges));
+        let links = [LcoreLink::new(1), LcoreLink::new(1)];
+        let overview = Arc::new(Overview::new(vec![one.clone(), two], gauges, links.to_vec()));
         let metrics = Metrics::new(Arc::clone(&overview)).expect("names are right");
+        links[1].beat();
+        links[1].was_busy(1_250_000_000);
         for _ in 0..2 {
             let text = String::from_utf8(metrics.text().expect("it can be written")).expect("text");
             assert!(
@@ -214,6 +237,9 @@ mod tests {
             assert!(text.contains("# HELP keyhush_masked_event_total Packets whose telephone-events were"));
             assert!(text.contains("\nkeyhush_ring_depth{ring=\"presses\"} 1\n"), "{text}");
             assert!(text.contains("\nkeyhush_ring_capacity{ring=\"presses\"} 16\n"), "{text}");
+            assert!(text.contains("\nkeyhush_lcore_busy_seconds_total{lcore=\"0\"} 0\n"), "{text}");
+            assert!(text.contains("\nkeyhush_lcore_busy_seconds_total{lcore=\"1\"} 1.25\n"), "{text}");
+            assert!(text.contains("\nkeyhush_lcore_beats_total{lcore=\"1\"} 1\n"), "{text}");
             assert!(
                 Counter::ALL
                     .iter()
@@ -228,7 +254,7 @@ mod tests {
     #[test]
     fn faults_are_told_until_they_are_over() {
         let counters = Counters::default();
-        let overview = Overview::new(vec![counters.clone()], Vec::new());
+        let overview = Overview::new(vec![counters.clone()], Vec::new(), Vec::new());
         assert!(overview.faults().is_empty());
         counters.count(Counter::LcoresLost);
         assert!(overview.faults()[0].contains("lcores_lost"));

@@ -142,7 +142,8 @@ impl Ground {
             door.register(poll.registry(), Token(FIRST_DOOR + number)).map_err(system)?;
         }
         let threads = std::mem::take(&mut config.counters).into_iter().chain([counters.clone()]).collect();
-        let overview = Arc::new(Overview::new(threads, std::mem::take(&mut config.gauges)));
+        let (gauges, lcores) = (std::mem::take(&mut config.gauges), config.lcores.clone());
+        let overview = Arc::new(Overview::new(threads, gauges, lcores));
         let metrics = Metrics::new(Arc::clone(&overview)).map_err(|error| tables(&error))?;
         Ok(Ground {
             config,

@@ -20,6 +20,7 @@ struct Shared {
     updates: Ring<NumberedUpdate>,
     acknowledged: AtomicU64,
     heartbeat: AtomicU64,
+    busy_nanos: AtomicU64,
 }
 
 /// What the signalling lcore and one lcore share: updates down; acknowledgements and a heartbeat up.
@@ -35,6 +36,7 @@ impl LcoreLink {
             updates: Ring::new(capacity),
             acknowledged: AtomicU64::new(0),
             heartbeat: AtomicU64::new(0),
+            busy_nanos: AtomicU64::new(0),
         }))
     }
 
@@ -68,5 +70,16 @@ impl LcoreLink {
     /// How often it has beaten.
     pub fn beats(&self) -> u64 {
         self.0.heartbeat.load(Ordering::Relaxed)
+    }
+
+    /// Lcore: so much longer it had something to do, in nanoseconds. As with beats, only the lcore itself writes.
+    pub fn was_busy(&self, nanos: u64) {
+        let busy = self.0.busy_nanos.load(Ordering::Relaxed);
+        self.0.busy_nanos.store(busy.wrapping_add(nanos), Ordering::Relaxed);
+    }
+
+    /// How long it had something to do since its start, in nanoseconds.
+    pub fn busy_nanos(&self) -> u64 {
+        self.0.busy_nanos.load(Ordering::Relaxed)
     }
 }

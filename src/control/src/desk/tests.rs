@@ -16,6 +16,8 @@ use payment::{Brand, BrandTable, FieldKind, Money};
 use secret::{Digit, Vault};
 use settings::{BrandSettings, Settings, Tenants};
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::store::{Password, Store};
 
@@ -258,4 +260,44 @@ fn what_a_turn_asks_is_what_all_payments_say() {
     rig.wait(125_000);
     assert_eq!(agrees(&rig), (0, 0));
     assert!(rig.desk.payments.is_empty() && rig.desk.timers.is_empty());
+}
+
+#[test]
+fn every_metric_is_in_the_manual_and_alarms_name_no_other() {
+    use crate::overview::{Metrics, Overview, Told};
+    let mut rig = Rig::new();
+    rig.desk.figures.outcome("approved");
+    let ring = handover::rings::Ring::<u8>::new(1);
+    let gauges = vec![crate::Gauge::new("ring_presses", &ring)];
+    let overview = Arc::new(Overview::new(Vec::new(), gauges, vec![LcoreLink::new(1)]));
+    let metrics = Metrics::new(Arc::clone(&overview)).expect("names are right");
+    let (desk, presses) = (rig.desk.all_figures(), vec![("event", 1)]);
+    overview.tell(Told { desk, presses, ..Told::default() });
+    let text = String::from_utf8(metrics.text().expect("it can be written")).expect("text");
+    let served: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let counters: BTreeSet<String> =
+        handover::Counter::ALL.iter().map(|counter| format!("keyhush_{}_total", counter.name())).collect();
+
+    let read = |file: &str| {
+        fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(file))
+            .expect("it is there")
+    };
+    let manual = read("docs/operate.md");
+    let (_, table) = manual.split_once("### Every other metric").expect("the chapter");
+    let table = table.split("\n## ").next().unwrap_or_default();
+    let told: BTreeSet<&str> =
+        table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()).collect();
+    let others: BTreeSet<&str> = served.iter().copied().filter(|name| !counters.contains(*name)).collect();
+    assert_eq!(told, others, "docs/operate.md, \"Every other metric\"");
+
+    let rules = read("config/alerts.yml");
+    let expressions = rules.lines().filter_map(|line| line.trim_start().strip_prefix("expr:"));
+    let words =
+        expressions.flat_map(|text| text.split(|letter: char| letter != '_' && !letter.is_alphanumeric()));
+    let named: BTreeSet<&str> = words.filter(|word| word.starts_with("keyhush_")).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(served.contains(name), "config/alerts.yml: no metric is called {name}");
+    }
 }

@@ -314,6 +314,7 @@ fn assemble(
         signalling,
         edge,
         counters: counters.clone(),
+        link: link.clone(),
         sleep: match settings.idle {
             Idle::Poll => None,
             Idle::Backoff { sleep } => Some(sleep),

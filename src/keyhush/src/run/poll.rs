@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use handover::rings::Ring;
-use handover::{Counter, Counters, Instant, Request, Side, WireId};
+use handover::{Counter, Counters, Instant, LcoreLink, Request, Side, WireId};
 use nic::{Burst, Clock, Mbuf, RxQueue};
 use pipeline::{Lcore, Signalling};
 
@@ -41,6 +41,8 @@ pub(super) struct LcoreWork {
     pub(super) signalling: Option<SignallingWork>,
     pub(super) edge: Edge,
     pub(super) counters: Counters,
+    /// Told how long there was something to do.
+    pub(super) link: LcoreLink,
     /// The longest sleep when idle; `None` polls on.
     pub(super) sleep: Option<Duration>,
     pub(super) clock: Clock,
@@ -56,13 +58,19 @@ impl LcoreWork {
         let mut burst = Burst::new();
         let mut idle_turns = 0_u32;
         let mut faulted = false;
+        let mut share = BusyShare::default();
         while !self.stop.load(Ordering::Relaxed) {
             self.hooks.at_turn(self.number, &self.stop);
             if !faulted && self.fault.load(Ordering::Acquire) {
                 faulted = true;
                 self.lcore.fail_closed();
             }
-            let busy = self.turn(&mut burst);
+            let now = Instant::from_nanos(self.clock.now_nanos());
+            if let Some(nanos) = share.turn_begins(now) {
+                self.link.was_busy(nanos);
+            }
+            let busy = self.turn(now, &mut burst);
+            share.turn_ends(busy);
             if busy {
                 idle_turns = 0;
                 continue;
@@ -77,8 +85,7 @@ impl LcoreWork {
     }
 
     /// One turn over all queues. Whether there was anything to do.
-    fn turn(&mut self, burst: &mut Burst) -> bool {
-        let now = Instant::from_nanos(self.clock.now_nanos());
+    fn turn(&mut self, now: Instant, burst: &mut Burst) -> bool {
         let mut busy = false;
         self.edge.look_at_pool(now);
         // Updates first: no packet is judged by a table older than the acknowledgement says.
@@ -157,5 +164,45 @@ impl SignallingWork {
             self.counters.count(Counter::LcorePanics);
             fault.store(true, Ordering::Release);
         }
+    }
+}
+
+/// How long turns took in which there was something to do. A turn lasts until the next begins, so no clock is read but for the
+/// turns themselves; an idle one, whose sleep would count, counts nothing.
+#[derive(Default)]
+struct BusyShare {
+    busy_since: Option<Instant>,
+    began: Instant,
+}
+
+impl BusyShare {
+    /// A turn begins: how long the one before was busy, if it was.
+    fn turn_begins(&mut self, now: Instant) -> Option<u64> {
+        self.began = now;
+        let since = self.busy_since.take()?;
+        u64::try_from(now.since(since).as_nanos()).ok()
+    }
+
+    fn turn_ends(&mut self, busy: bool) {
+        self.busy_since = busy.then_some(self.began);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_turns_with_something_to_do_count() {
+        let mut share = BusyShare::default();
+        let mut total = 0;
+        // When each turn begins, and whether there was something to do in it.
+        for (micros, busy) in
+            [(100, false), (300, true), (310, true), (325, false), (900, true), (950, false)]
+        {
+            total += share.turn_begins(Instant::from_nanos(micros * 1_000)).unwrap_or(0);
+            share.turn_ends(busy);
+        }
+        assert_eq!(total, 10_000 + 15_000 + 50_000);
     }
 }
