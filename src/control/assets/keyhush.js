@@ -48,7 +48,8 @@
     }
   };
 
-  const toSignIn = (id) => location.assign(id ? `/sign-in#/payments/${id}` : '/sign-in');
+  const signInAt = document.body.dataset.signIn || '/sign-in';
+  const toSignIn = (id) => location.assign(id ? `${signInAt}#/payments/${id}` : signInAt);
 
   // Beside each field of a form, what is wrong with it. Whether anything is.
   const showErrors = (form, errors) => {

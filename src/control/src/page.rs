@@ -57,6 +57,8 @@ pub struct Shell<'s> {
     pub currencies: &'s [String],
     /// The one that is chosen at first.
     pub currency: &'s str,
+    /// Where whoever is signed out signs in again.
+    pub sign_in: &'s str,
     /// The payment; `None` where a new one is to be started.
     pub id: Option<&'s str>,
 }
@@ -110,7 +112,7 @@ struct NotFoundPage {
     frame: Frame,
 }
 
-/// The page on which agents sign in. `frame_origins` are those of all tenants: nobody knows yet whose agent it will be.
+/// The page on which agents sign in, in a frame of these origins at most.
 pub fn sign_in(frame_origins: &[String]) -> Response {
     answer(StatusCode::OK, &SignInPage { frame: Frame::new(frame_origins) }, frame_origins)
 }

@@ -22,6 +22,7 @@ use payment::{Attempt, Found, Outcome, Psp, Submission};
 use rustls::ClientConfig;
 use settings::tenants::{self, Credentials, CredentialsError};
 
+use crate::store::holds_card_number;
 use crate::web::ask::AskThen;
 use crate::web::{Answer, Ask, AskError, TlsError, tls};
 
@@ -123,7 +124,10 @@ impl Provider {
     /// What the answer to a step means, or that there is none.
     pub fn read(&self, step: &Step, result: Result<Answer, AskError>) -> Next {
         match result {
-            Ok(answer) => self.psp.read(step, plain(&answer)),
+            Ok(answer) => match self.psp.read(step, plain(&answer)) {
+                Next::Done(outcome) => Next::Done(tidied(outcome)),
+                next => next,
+            },
             Err(error) if error.sent => Next::Done(self.psp.lost(step)),
             Err(_) => Next::Done(self.not_sent(step)),
         }
@@ -147,7 +151,10 @@ impl Provider {
 
     /// What the answer to that means, or that there is none.
     pub fn found(&self, attempt: &Attempt, result: Result<Answer, AskError>) -> Found {
-        result.map_or(Found::NoAnswer, |answer| self.psp.found(attempt, plain(&answer)))
+        match result.map_or(Found::NoAnswer, |answer| self.psp.found(attempt, plain(&answer))) {
+            Found::Settled(outcome) => Found::Settled(tidied(outcome)),
+            found => found,
+        }
     }
 
     fn write(&self) -> Written<'_> {
@@ -157,6 +164,25 @@ impl Provider {
     fn outgoing(&self, written: Written<'_>) -> Option<Outgoing> {
         let (host, port, tls) = (self.host.clone(), self.port, Arc::clone(&self.tls));
         Some(Outgoing { host, port, tls, request: written.finish()? })
+    }
+}
+
+/// What a PSP calls a payment is shown and kept: it may be nothing else, nor hold what may be a card number. Without a name the payment is
+/// found by our own.
+fn tidied(outcome: Outcome) -> Outcome {
+    let is_name = |name: &String| {
+        (1..=128).contains(&name.len())
+            && name.bytes().all(|letter| letter.is_ascii_graphic())
+            && !holds_card_number(name)
+    };
+    match outcome {
+        Outcome::Approved { psp_reference } => {
+            Outcome::Approved { psp_reference: Some(psp_reference).filter(is_name).unwrap_or_default() }
+        }
+        Outcome::Declined { reason, psp_reference } => {
+            Outcome::Declined { reason, psp_reference: psp_reference.filter(is_name) }
+        }
+        other => other,
     }
 }
 

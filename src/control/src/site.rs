@@ -91,6 +91,7 @@ impl State for Site {
         if let Some(desk) = &mut self.desk {
             orders.extend(desk.turn(now, self.overview.sum(Counter::LcorePanics)));
         }
+        orders.extend(self.people.as_mut().and_then(|people| people.look_for_barred(now)).map(Order::Work));
         orders
     }
 }
@@ -100,6 +101,7 @@ pub(crate) fn agents() -> Result<Routes<Site>, RouteError> {
     Routes::new([
         Route(Method::GET, "/", pages::home as Handler<Site>),
         Route(Method::GET, "/sign-in", pages::sign_in),
+        Route(Method::GET, "/at/{tenant}", pages::framed),
         Route(Method::GET, "/payments/{id}", pages::payment),
         Route(Method::GET, "/assets/keyhush.js", pages::script),
         Route(Method::GET, "/assets/keyhush.css", pages::style),

@@ -224,6 +224,14 @@ impl Session {
         }
     }
 
+    /// Until when the provider has to answer, while a payment is being sent. SecureMode's own end is no reason to hurry it.
+    pub fn answer_due(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Sending(sending) => Some(sending.until),
+            _ => None,
+        }
+    }
+
     /// Whether digits of a card are held.
     pub fn holds_card(&self) -> bool {
         self.stage.holds_card()

@@ -1,7 +1,5 @@
 //! What pages ask: signing in, a new payment, its state and events, the agent's clicks. Bodies are JSON, errors are sentences for people.
 
-use std::sync::Arc;
-
 use handover::Instant;
 use http::{StatusCode, header};
 use payment::session::{Click, Handled};
@@ -18,8 +16,6 @@ use crate::site::Site;
 use crate::store::{Agent, SignIn, may_be_order_reference};
 use crate::web::{Reply, Request, Response, Work};
 
-/// Sign-ins that are tried at a time.
-const SIGNING_IN: usize = 16;
 /// Longest user name and password that are looked at.
 const LONGEST: usize = 1024;
 
@@ -73,7 +69,7 @@ fn parsed<T: DeserializeOwned>(request: &Request) -> Result<T, Box<Response>> {
         .map_err(|_| Box::new(told(StatusCode::BAD_REQUEST, "This request was not understood.")))
 }
 
-fn not_signed_in() -> Response {
+fn not_signed_in(_: &Request, _: &Site) -> Response {
     told(StatusCode::UNAUTHORIZED, "You are signed out. Sign in again.")
 }
 
@@ -87,17 +83,17 @@ pub(crate) fn sign_in(request: &Request, site: &mut Site, _: Instant) -> Reply<S
         Ok(asked) => asked,
         Err(refusal) => return (*refusal).into(),
     };
-    let Some(people) = &site.people else { return no_such_payment().into() };
+    let Some(people) = &mut site.people else { return no_such_payment().into() };
     let refused = || told(StatusCode::UNAUTHORIZED, page::SIGN_IN_REFUSED);
     if asked.user_name.len() > LONGEST || asked.password.len() > LONGEST {
         return refused().into();
     }
-    // Each costs a processor for a while, and whoever tries very many must not keep payments from being written down.
-    if Arc::strong_count(&people.trying) > SIGNING_IN {
+    // Whoever tries very many must not keep others out, nor payments from being written down.
+    let Some(trying) = people.try_from(request.address) else {
         site.sign_ins_refused += 1;
         return told(StatusCode::TOO_MANY_REQUESTS, page::SIGN_IN_TOO_OFTEN).into();
-    }
-    let (store, trying) = (people.store.clone(), Arc::clone(&people.trying));
+    };
+    let store = people.store.clone();
     let work = move || {
         let answer = with_store(&store, |store| store.sign_in(&asked.user_name, &asked.password, today()));
         drop(trying);

@@ -65,11 +65,6 @@ impl Directory {
         self.served.get(&by_number.or_else(by_trunk)?.id)
     }
 
-    /// All of them.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Served>> {
-        self.served.values()
-    }
-
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.served.len()

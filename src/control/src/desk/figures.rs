@@ -53,7 +53,7 @@ impl Desk {
         let PairingCounts { issued, heard, expired, wrong, limited, unheard } = self.pairing.counts();
         let many = |count: usize| count as u64;
         let with_icon = |icon: Icon| many(self.with_icon(icon).count());
-        let open = self.open.values().sum();
+        let open = self.of_agents.values().map(|(open, _)| open).sum();
         DeskFigures {
             counts: vec![
                 ("payments_begun", "Payments that agents began.", own.begun),

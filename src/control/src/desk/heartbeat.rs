@@ -9,7 +9,7 @@ use handover::{Instant, LcoreLink};
 /// Without a beat for this long an lcore is lost: with the time to tell the page, half a second has not passed.
 const PATIENCE: Duration = Duration::from_millis(380);
 /// No more than this counts between two looks: who did not look for longer stood still with everything else.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(60);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(150);
 
 /// The watch over the data path.
 pub(crate) struct Heartbeat {

@@ -59,9 +59,10 @@ const BEAT: Duration = Duration::from_millis(200);
 const UNANSWERED: Duration = Duration::from_secs(5);
 /// How long the page of a session that is over is still there to be read.
 const AFTERGLOW: Duration = Duration::from_secs(120);
-/// Payments at a time, and of one agent.
+/// Payments at a time; of one agent, and of one agent with those whose page is only read.
 const PAYMENTS: usize = 10_000;
 const OF_ONE_AGENT: usize = 16;
+const PAGES_OF_ONE_AGENT: usize = 64;
 
 /// What the desk is made with, and made again with after a panic of the loop.
 #[derive(Clone)]
@@ -94,8 +95,10 @@ pub(crate) struct Desk {
     timers: BTreeSet<(Instant, SessionId)>,
     /// The payments that are to be watched every few milliseconds: a turn of the loop must not cost all the others.
     live: HashSet<SessionId>,
-    /// How many payments of each agent are not over.
-    open: HashMap<i64, usize>,
+    /// Of each agent: how many payments are not over, and how many there are.
+    of_agents: HashMap<i64, (usize, usize)>,
+    /// Those that are over, the first of them in front: they make room for new ones.
+    over: VecDeque<SessionId>,
     /// What each request that is under way is for.
     asked: HashMap<u64, (Instant, Asked)>,
     commands: VecDeque<Request>,
@@ -103,6 +106,9 @@ pub(crate) struct Desk {
     beaten: Instant,
     next_number: u64,
     records: Records,
+    /// Payments that wait for being written down, before they are sent; each that waits or is being written holds the other.
+    to_write: VecDeque<Order<Site>>,
+    writing: Arc<()>,
     leftovers: Leftovers,
     pub(crate) figures: Figures,
     orders: Vec<Order<Site>>,
@@ -162,13 +168,17 @@ impl Desk {
             names: HashMap::new(),
             timers: BTreeSet::new(),
             live: HashSet::new(),
-            open: HashMap::new(),
+            of_agents: HashMap::new(),
+            over: VecDeque::new(),
             asked: HashMap::new(),
             commands: VecDeque::new(),
             heartbeat: Heartbeat::new(&lcores, signalling_failed, panics),
             beaten: now,
-            next_number: 1,
+            // Numbers are never used twice, those of an earlier desk included.
+            next_number: now.as_nanos() >> 8,
             records: Records::new(store),
+            to_write: VecDeque::new(),
+            writing: Arc::default(),
             leftovers: Leftovers::new(now),
             figures: Figures::default(),
             orders: Vec::new(),
@@ -187,9 +197,13 @@ impl Desk {
         order: &str,
     ) -> Result<String, NoPayment> {
         let served = self.directory.get(&agent.tenant).cloned().ok_or(NoPayment::NoTenant)?;
-        let own = self.open.get(&agent.id).copied().unwrap_or(0);
-        if self.payments.len() >= PAYMENTS || own >= OF_ONE_AGENT {
+        let (open, all) = self.of_agents.get(&agent.id).copied().unwrap_or_default();
+        if open >= OF_ONE_AGENT || all >= PAGES_OF_ONE_AGENT {
             return Err(NoPayment::TooMany);
+        }
+        if self.payments.len() >= PAYMENTS {
+            let Some(over) = self.over.front().copied() else { return Err(NoPayment::TooMany) };
+            self.let_go(over);
         }
         let (mut unique, mut name, mut epoch) = ([0; 16], [0; 16], [0; 8]);
         if ![&mut unique[..], &mut name, &mut epoch].into_iter().all(self.random) {
@@ -217,7 +231,8 @@ impl Desk {
             over: None,
             attempts: Attempts::default(),
         };
-        *self.open.entry(payment.agent.id).or_default() += 1;
+        let own = self.of_agents.entry(payment.agent.id).or_default();
+        *own = (own.0 + 1, own.1 + 1);
         self.payments.insert(id, payment);
         self.names.insert(name.clone(), id);
         self.figures.begun += 1;
@@ -368,6 +383,7 @@ impl Desk {
             }
         }
         self.ask_about_leftovers(now);
+        self.write_down();
         self.records.turn(now, &mut self.orders);
         std::mem::take(&mut self.orders)
     }
@@ -388,18 +404,17 @@ impl Desk {
     /// Pairs what agents have keyed.
     fn hear(&mut self, now: Instant) {
         while let Some(heard) = self.pairing.poll(now) {
-            let Some(known) = self.calls.get_mut(heard.call) else { continue };
-            let since = known.begun.since;
-            let former = known.payment.replace(heard.session).filter(|former| *former != heard.session);
-            known.orphan = None;
-            if let Some(former) = former {
-                // The call is another payment's from now on.
-                self.give(now, former, Input::HungUp { call: heard.call });
-            }
+            let Some(since) = self.calls.get(heard.call).map(|known| known.begun.since) else { continue };
             if self.handle(now, heard.session, Input::Paired { call: heard.call, since }) == Handled::Ignored
-                && let Some(known) = self.calls.get_mut(heard.call)
             {
-                known.payment = None;
+                continue;
+            }
+            let Some(known) = self.calls.get_mut(heard.call) else { continue };
+            known.orphan = None;
+            // The call is this payment's from now on; another that had it does not end what is not its own any more.
+            let former = known.payment.replace(heard.session).filter(|former| *former != heard.session);
+            if let Some(former) = former {
+                self.give(now, former, Input::HungUp { call: heard.call });
             }
         }
     }
@@ -425,11 +440,10 @@ impl Desk {
         let Some(payment) = self.payments.get_mut(&id) else { return };
         if payment.session.is_over() && payment.over.is_none() {
             payment.over = Some(now);
-            if let Some(open) = self.open.get_mut(&payment.agent.id) {
-                *open -= 1;
-                if *open == 0 {
-                    self.open.remove(&payment.agent.id);
-                }
+            payment.channel.forget_all_but_last();
+            self.over.push_back(id);
+            if let Some((open, _)) = self.of_agents.get_mut(&payment.agent.id) {
+                *open = open.saturating_sub(1);
             }
         }
         if payment.is_live() {
@@ -512,11 +526,25 @@ impl Desk {
     /// A session whose page nobody needs any more is let go.
     fn forget(&mut self, now: Instant, id: SessionId) {
         let is_due = |payment: &Payment| payment.over.is_some_and(|over| now.since(over) >= AFTERGLOW);
-        if !self.payments.get(&id).is_some_and(is_due) {
-            return;
+        if self.payments.get(&id).is_some_and(is_due) {
+            self.let_go(id);
         }
+    }
+
+    /// Forgets a session that is over.
+    fn let_go(&mut self, id: SessionId) {
+        self.over.retain(|over| *over != id);
         if let Some(payment) = self.payments.remove(&id) {
             payment.channel.close();
+            if let Some(timer) = payment.timer {
+                self.timers.remove(&(timer, id));
+            }
+            if let Some((_, all)) = self.of_agents.get_mut(&payment.agent.id) {
+                *all = all.saturating_sub(1);
+                if *all == 0 {
+                    self.of_agents.remove(&payment.agent.id);
+                }
+            }
             self.names.remove(&payment.name);
             self.live.remove(&id);
             self.pairing.withdraw(id);
@@ -540,6 +568,12 @@ impl Desk {
         let tenant = TenantId(u32::try_from(self.tenants.len()).unwrap_or(u32::MAX));
         self.tenants.insert(id.to_owned(), tenant);
         tenant
+    }
+
+    /// Sends the pages of these agents' payments away: whoever is still signed in comes again.
+    pub(crate) fn send_away(&self, agents: &[i64]) {
+        let theirs = self.payments.values().filter(|payment| agents.contains(&payment.agent.id));
+        theirs.for_each(|payment| payment.channel.close());
     }
 
     /// Other tenants from now on. Sessions under way go on as they began.

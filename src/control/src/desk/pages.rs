@@ -31,7 +31,13 @@ fn shell(site: &Site, agent: &Agent, id: Option<&str>) -> Response {
         let why = "Your company is not set up on this box. Tell your supervisor.\n";
         return Response::text(StatusCode::SERVICE_UNAVAILABLE, why);
     };
+    let sign_in = if served.tenant.frame_origins.is_empty() {
+        "/sign-in".to_owned()
+    } else {
+        format!("/at/{}", agent.tenant)
+    };
     page::payment(&page::Shell {
+        sign_in: &sign_in,
         agent_name: &agent.user_name,
         tenant_name: &served.tenant.name,
         frame_origins: &served.tenant.frame_origins,
@@ -46,16 +52,26 @@ pub(crate) fn currencies() -> Vec<String> {
     page::amount::CURRENCIES.iter().map(|currency| currency.code.to_owned()).collect()
 }
 
-fn to_sign_in() -> Response {
+fn to_sign_in(_: &Request, _: &Site) -> Response {
     Response::see_other("/sign-in")
 }
 
-/// `GET /sign-in`. Whoever signs in may see it in a frame of any tenant's: it says nothing of anybody.
-pub(crate) fn sign_in(_: &Request, site: &mut Site, _: Instant) -> Reply<Site> {
-    let origins: Vec<String> = site.desk.as_ref().map_or_else(Vec::new, |desk| {
-        desk.directory().all().flat_map(|served| served.tenant.frame_origins.clone()).collect()
-    });
-    page::sign_in(&origins).into()
+/// `GET /sign-in`: in no frame.
+pub(crate) fn sign_in(_: &Request, _: &mut Site, _: Instant) -> Reply<Site> {
+    page::sign_in(&[]).into()
+}
+
+/// `GET /at/{tenant}`: the same as `/`, for a page that shows it in a frame. Who signs in there may be seen by that tenant's pages.
+pub(crate) fn framed(request: &Request, site: &mut Site, now: Instant) -> Reply<Site> {
+    signed_in(request, site, now, |_, _, _, _| Response::see_other("/"), framed_sign_in)
+}
+
+fn framed_sign_in(request: &Request, site: &Site) -> Response {
+    let tenant = request.param("tenant").unwrap_or("");
+    match site.desk.as_ref().and_then(|desk| desk.directory().get(tenant)) {
+        Some(served) => page::sign_in(&served.tenant.frame_origins),
+        None => page::not_found(),
+    }
 }
 
 /// `GET /assets/keyhush.js`

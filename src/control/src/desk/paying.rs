@@ -1,6 +1,7 @@
 //! A payment on its way to the PSP and back: written down, sent step by step, its outcome told to the session and kept.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use handover::Instant;
 use http::StatusCode;
@@ -15,6 +16,8 @@ use crate::site::Site;
 use crate::store::{self, NewAttempt, State, StoreError};
 use crate::web::{self, AskError, AskThen, Order, Response, Work};
 
+/// Payments that are being written down at a time.
+const WRITING: usize = 16;
 /// How long a PSP may take when it is asked what became of a payment.
 const LOOK_UP: Duration = Duration::from_secs(20);
 
@@ -87,9 +90,13 @@ impl Desk {
         let _ = now;
         let Some(payment) = self.payments.get(&id) else { return };
         let prepared = Prepared::of(payment, &attempt);
-        let directory = self.records.directory().to_owned();
-        let work = move || with_store(&directory, |store| prepared.keep(store));
-        self.orders.push(Order::Work(Work::new(work, move |kept, site: &mut Site, now| {
+        let (directory, writing) = (self.records.directory().to_owned(), Arc::clone(&self.writing));
+        let work = move || {
+            let kept = with_store(&directory, |store| prepared.keep(store));
+            drop(writing);
+            kept
+        };
+        self.to_write.push_back(Order::Work(Work::new(work, move |kept, site: &mut Site, now| {
             if let Some(desk) = &mut site.desk {
                 match kept {
                     Ok(()) => desk.ask_provider(now, id, attempt.number, Step::default()),
@@ -103,6 +110,15 @@ impl Desk {
         })));
     }
 
+    /// Has those written down whose turn it is: the pool keeps room for so many and no more.
+    pub(super) fn write_down(&mut self) {
+        while Arc::strong_count(&self.writing) - 1 < WRITING + self.to_write.len()
+            && let Some(order) = self.to_write.pop_front()
+        {
+            self.orders.push(order);
+        }
+    }
+
     /// Sends a step. Where the session has given up meanwhile, no step that takes money follows.
     fn ask_provider(&mut self, now: Instant, id: SessionId, number: u32, step: Step) {
         let Some(payment) = self.payments.get(&id) else { return };
@@ -114,7 +130,7 @@ impl Desk {
             let outcome = provider.not_sent(&step);
             return self.outcome(now, id, number, outcome);
         };
-        let patience = payment.session.deadline().map_or(LOOK_UP, |deadline| deadline.since(now));
+        let patience = payment.session.answer_due().map_or(LOOK_UP, |due| due.since(now));
         self.ask(outgoing, patience, move |result, site: &mut Site, now| {
             if let Some(desk) = &mut site.desk {
                 desk.provider_answered(now, id, number, step, result);

@@ -35,8 +35,9 @@ pub(crate) struct Record {
 pub(crate) struct Records {
     directory: PathBuf,
     waiting: VecDeque<Record>,
-    /// Until when the first of them may take.
-    under_way: Option<Instant>,
+    /// Until when the first of them may take, and which try that is: an earlier one that ends late says nothing of it.
+    under_way: Option<(Instant, u64)>,
+    tries: u64,
     not_before: Instant,
     pub(crate) lost: u64,
     pub(crate) failed: u64,
@@ -45,7 +46,7 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) fn new(directory: PathBuf) -> Self {
         let (waiting, not_before) = (VecDeque::new(), Instant::ZERO);
-        Records { directory, waiting, under_way: None, not_before, lost: 0, failed: 0 }
+        Records { directory, waiting, under_way: None, tries: 0, not_before, lost: 0, failed: 0 }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -67,11 +68,13 @@ impl Records {
 
     /// Has the next one written, where none is.
     pub(crate) fn turn(&mut self, now: Instant, orders: &mut Vec<Order<Site>>) {
-        if self.under_way.is_some_and(|until| now < until) || now < self.not_before {
+        if self.under_way.is_some_and(|(until, _)| now < until) || now < self.not_before {
             return;
         }
         let Some(record) = self.waiting.front().cloned() else { return };
-        self.under_way = Some(now + TRY);
+        self.tries += 1;
+        let this = self.tries;
+        self.under_way = Some((now + TRY, this));
         let directory = self.directory.clone();
         let work = move || {
             with_store(&directory, |store| {
@@ -86,16 +89,18 @@ impl Records {
                 }
             })
         };
-        orders.push(Order::Work(Work::new(work, |done, site: &mut Site, now| {
+        orders.push(Order::Work(Work::new(work, move |done, site: &mut Site, now| {
             if let Some(desk) = &mut site.desk {
-                desk.recorded(now, &done.map(|_| ()));
+                desk.recorded(now, this, &done.map(|_| ()));
             }
             Response::text(StatusCode::OK, "")
         })));
     }
 
-    fn done(&mut self, now: Instant, result: &Result<(), StoreError>) {
-        self.under_way = None;
+    fn done(&mut self, now: Instant, this: u64, result: &Result<(), StoreError>) {
+        if self.under_way.take_if(|(_, under_way)| *under_way == this).is_none() {
+            return;
+        }
         match result {
             // What the store will never take is not tried for ever.
             Ok(())
@@ -111,8 +116,8 @@ impl Records {
 }
 
 impl super::Desk {
-    fn recorded(&mut self, now: Instant, result: &Result<(), StoreError>) {
-        self.records.done(now, result);
+    fn recorded(&mut self, now: Instant, this: u64, result: &Result<(), StoreError>) {
+        self.records.done(now, this, result);
     }
 }
 
@@ -153,4 +158,56 @@ pub(crate) fn with_store<T>(
 pub(crate) fn today() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn record(name: &str) -> Record {
+        let at = Timestamp::from_unix_millis(0);
+        Record { our_reference: name.into(), state: State::Approved, psp_reference: None, reason: None, at }
+    }
+
+    #[test]
+    fn a_result_waits_until_the_disk_has_it() {
+        let mut records = Records::new(PathBuf::new());
+        let mut orders = Vec::new();
+        records.push(record("one"));
+        records.push(record("two"));
+        records.turn(at(10), &mut orders);
+        records.turn(at(10), &mut orders);
+        assert_eq!(orders.len(), 1, "one after the other");
+        records.done(at(10), 1, &Err(StoreError::Full(PathBuf::new())));
+        records.turn(at(11), &mut orders);
+        assert_eq!((orders.len(), records.len(), records.failed), (1, 2, 1));
+        records.turn(at(12), &mut orders);
+        assert_eq!(orders.len(), 2, "it is tried again");
+        // The disk takes longer than a try may: another is made, and only that one counts.
+        records.turn(at(73), &mut orders);
+        assert_eq!(orders.len(), 3);
+        records.done(at(74), 2, &Ok(()));
+        assert_eq!(records.len(), 2);
+        records.done(at(75), 3, &Ok(()));
+        assert_eq!(records.len(), 1);
+        records.done(at(76), 3, &Ok(()));
+        assert_eq!(records.len(), 1, "the next one is not done by it");
+    }
+
+    #[test]
+    fn what_the_store_will_never_take_is_let_go_and_the_rest_is_bounded() {
+        let mut records = Records::new(PathBuf::new());
+        for _ in 0..=WAITING {
+            records.push(record("one"));
+        }
+        assert_eq!((records.len(), records.lost), (WAITING, 1));
+        let mut orders = Vec::new();
+        records.turn(at(1), &mut orders);
+        records.done(at(1), 1, &Err(StoreError::NoSuchAttempt));
+        assert_eq!(records.len(), WAITING - 1);
+    }
 }

@@ -19,11 +19,14 @@ use settings::{BrandSettings, Settings, Tenants};
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::overview::{Metrics, Overview};
 use crate::store::{Password, Store};
+use crate::web::{self, Ask, AskError};
 
 mod calls;
 mod ends;
 mod pairing;
+mod paying;
 
 static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
 
@@ -43,6 +46,18 @@ struct Rig {
     commands: Vec<Command>,
     /// What `Enter` is answered with; `None` is no answer.
     answer: Option<Result<(), Refusal>>,
+    /// What the PSP answers to which request; `None` is nothing yet.
+    psp: Psp,
+    /// Requests that were sent to it: the line, and how long it was given.
+    asked: Vec<(String, Duration)>,
+    unanswered: Vec<Ask<Site>>,
+}
+
+type Psp = Box<dyn FnMut(&Ask<Site>) -> Option<Result<web::Answer, AskError>>>;
+
+/// A PSP that nobody reaches.
+fn nobody(_: &Ask<Site>) -> Option<Result<web::Answer, AskError>> {
+    Some(Err(AskError { failure: web::Failure::Name, sent: false }))
 }
 
 impl Drop for Rig {
@@ -109,7 +124,9 @@ impl Rig {
         let now = Instant::from_nanos(1_000_000_000_000);
         let desk = Desk::new(now, config.clone(), 0);
         let (commands, answer) = (Vec::new(), Some(Ok(())));
-        let mut rig = Rig { directory, desk, config, now, link, agents, commands, answer };
+        let (psp, asked, unanswered): (Psp, _, _) = (Box::new(nobody), Vec::new(), Vec::new());
+        let mut rig =
+            Rig { directory, desk, config, now, link, agents, commands, answer, psp, asked, unanswered };
         rig.turn();
         rig
     }
@@ -121,7 +138,8 @@ impl Rig {
     }
 
     fn turn_without_heartbeat(&mut self) {
-        drop(self.desk.turn(self.now, 0));
+        let orders = self.desk.turn(self.now, 0);
+        self.carry_out(orders);
         while let Some(Request { token, command }) = self.desk.commands().pop_front() {
             let answer = match (&command, self.answer) {
                 (Command::Enter { .. }, None) => None,
@@ -134,6 +152,36 @@ impl Rig {
                 self.desk.answered(self.now, token, &answer);
             }
         }
+    }
+
+    /// Work is done at once, requests are answered by the PSP.
+    fn carry_out(&mut self, orders: Vec<Order<Site>>) {
+        if orders.is_empty() && self.unanswered.is_empty() {
+            return;
+        }
+        let overview = Arc::new(Overview::new(Vec::new(), Vec::new(), Vec::new()));
+        let metrics = Metrics::new(Arc::clone(&overview)).expect("names are right");
+        let mut site = Site::new(overview, metrics, None);
+        let other = Desk::new(self.now, self.config.clone(), 0);
+        site.desk = Some(std::mem::replace(&mut self.desk, other));
+        let mut asks = std::mem::take(&mut self.unanswered);
+        for order in orders {
+            match order {
+                Order::Work(work) => drop(work.0()(&mut site, self.now)),
+                Order::Ask(ask) => {
+                    let (method, path) = (ask.request.method(), ask.request.uri());
+                    self.asked.push((format!("{method} {path}"), ask.patience));
+                    asks.push(*ask);
+                }
+            }
+        }
+        for ask in asks {
+            match (self.psp)(&ask) {
+                Some(answer) => (ask.then)(answer, &mut site, self.now),
+                None => self.unanswered.push(ask),
+            }
+        }
+        self.desk = site.desk.take().expect("it was put there");
     }
 
     fn wait(&mut self, milliseconds: u64) {
@@ -235,8 +283,8 @@ fn what_a_turn_asks_is_what_all_payments_say() {
             payments().filter(|payment| payment.is_live()).map(|payment| payment.session.id()).collect();
         assert_eq!(rig.desk.live, live);
         let open = payments().filter(|payment| payment.over.is_none()).count();
-        assert_eq!(rig.desk.open.values().sum::<usize>(), open);
-        assert!(rig.desk.open.values().all(|many| *many > 0));
+        assert_eq!(rig.desk.of_agents.values().map(|(open, _)| open).sum::<usize>(), open);
+        assert!(rig.desk.of_agents.values().all(|(open, all)| *all > 0 && open <= all));
         (live.len(), open)
     };
     assert_eq!(agrees(&rig), (0, 0));

@@ -240,7 +240,7 @@ fn typed(view: &View, wanted: &[FieldKind]) -> Vec<&'static str> {
 fn result(view: &View) -> Option<PageResult> {
     let Shown::Result(outcome) = &view.stage else { return None };
     let psp_reference = match outcome {
-        Outcome::Approved { psp_reference } => Some(psp_reference.clone()),
+        Outcome::Approved { psp_reference } => Some(psp_reference.clone()).filter(|name| !name.is_empty()),
         Outcome::Declined { psp_reference, .. } => psp_reference.clone(),
         Outcome::InputRefused(_) | Outcome::Misconfigured | Outcome::NotTaken | Outcome::Unknown => None,
     };

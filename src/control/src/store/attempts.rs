@@ -321,15 +321,15 @@ impl Store {
         self.list(&sql, given, Attempt::of)
     }
 
-    /// Attempts of which it is not known what became of them, the oldest first, 500 at most: after a start, the PSP is asked about each.
-    /// One that is still prepared was never sent.
+    /// Attempts of which it is not known what became of them, after the one with this number, the oldest first, 500 at most: the PSP is
+    /// asked about each. One that is still prepared was never sent.
     ///
     /// # Errors
     /// The store's own.
-    pub fn unresolved_attempts(&self) -> Result<Vec<Attempt>, StoreError> {
+    pub fn unresolved_attempts(&self, after: i64) -> Result<Vec<Attempt>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM attempts WHERE state IN ('prepared', 'sent', 'unknown') ORDER BY id LIMIT {PAGE}"
+            "SELECT {COLUMNS} FROM attempts WHERE state IN ('prepared', 'sent', 'unknown') AND id > ?1 ORDER BY id LIMIT {PAGE}"
         );
-        self.list(&sql, (), Attempt::of)
+        self.list(&sql, [after], Attempt::of)
     }
 }

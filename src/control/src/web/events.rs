@@ -108,6 +108,13 @@ impl Channel {
         });
     }
 
+    /// Keeps no more than the last event: nothing more comes that a page could have missed.
+    pub fn forget_all_but_last(&self) {
+        let mut inner = self.0.borrow_mut();
+        let last = inner.history.pop_back();
+        inner.history = last.into_iter().collect();
+    }
+
     /// The id of the last event: what a page that shows all of it subscribes with.
     pub fn last_id(&self) -> String {
         let inner = self.0.borrow();
@@ -140,7 +147,7 @@ impl Channel {
         Ok(Subscription(queue))
     }
 
-    /// Ends the channel: subscribers are given what waits for them, and then the end.
+    /// Sends all subscribers away: they are given what waits for them, and then the end. Who may subscribe again does.
     pub fn close(&self) {
         for queue in self.0.borrow_mut().subscribers.drain(..).filter_map(|queue| queue.upgrade()) {
             queue.borrow_mut().finish(End::Closed);

@@ -49,7 +49,7 @@ pub use message::{Request, Response};
 pub use routes::{Handler, Reply, Route, RouteError, Routes, Work};
 pub use tls::{Identity, TlsError};
 
-pub(crate) use turn::{Web, World};
+pub(crate) use turn::{Web, World, network};
 
 /// What handlers work on. It lives in the loop's thread and is made anew after a panic of the loop.
 pub trait State: Sized + 'static {

@@ -33,7 +33,7 @@ const HANDSHAKES: usize = 4;
 /// Connections that are accepted in a turn at one address.
 const ACCEPTS: usize = 16;
 /// Requests of one connection that are answered in a turn.
-const PIPELINED: usize = 16;
+const PIPELINED: usize = 4;
 
 /// Whether somebody waits to be accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub(crate) struct Web<S: 'static> {
     deadlines: Deadlines,
     beats: Deadlines,
     pool: Pool<Done<S>>,
+    /// Look-ups of names, which may take long where a resolver is dead, keep nothing else waiting.
+    names: Pool<Done<S>>,
 }
 
 impl<S: State> Web<S> {
@@ -113,6 +115,7 @@ impl<S: State> Web<S> {
             deadlines: Deadlines::default(),
             beats: Deadlines::default(),
             pool: Pool::new(limits.threads, limits.works, Arc::clone(waker))?,
+            names: Pool::new(limits.threads, limits.outgoing, Arc::clone(waker))?,
         })
     }
 
@@ -342,8 +345,8 @@ impl<S: State> Web<S> {
 
     fn take_done(&mut self, world: &mut World<'_, S>) {
         // No more than there can be at a time.
-        for _ in 0..self.limits.works {
-            let Some(done) = self.pool.take() else { return };
+        for _ in 0..self.limits.works + self.limits.outgoing {
+            let Some(done) = self.pool.take().or_else(|| self.names.take()) else { return };
             let fault = || Response::text(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours\n");
             let (to, response) = match done {
                 Done::Names(number, addresses) => {
@@ -464,7 +467,7 @@ impl<S: State> Web<S> {
             let found = (host.as_str(), port).to_socket_addrs();
             Done::Names(number, found.map(Iterator::collect).unwrap_or_default())
         };
-        if !self.pool.submit(look_up, Done::Names(number, Vec::new())) {
+        if !self.names.submit(look_up, Done::Names(number, Vec::new())) {
             self.end_call(number, Err(AskError { failure: Failure::Busy, sent: false }), world);
         }
     }
@@ -526,7 +529,7 @@ impl<S: State> Web<S> {
 }
 
 /// What counts as one address: of IPv6 the network that a client chooses its addresses from.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => {

@@ -11,6 +11,9 @@ use super::{PairingLimits, TenantId, VALID_FOR};
 /// For how long a wrong number counts: as long as a reference lives.
 const WINDOW: Duration = VALID_FOR;
 
+/// How many times the tenant's limit bars also calls that have not guessed.
+const INNOCENT: u32 = 10;
+
 /// How often was keyed what is no reference. Bounded: by the runs, and by the tenants that there are.
 #[derive(Debug)]
 pub struct Guesses {
@@ -32,12 +35,16 @@ impl Guesses {
         Guesses { limits, calls: HashMap::new(), tenants: HashMap::new() }
     }
 
-    /// Whether the call, or its tenant, has guessed too often to be heard.
+    /// Whether the call, or its tenant, has guessed too often to be heard. A call that has not guessed is heard once although its
+    /// tenant's others have, so that few who guess do not bar all who work; up to ten times the tenant's limit.
     pub fn is_barred(&self, now: Instant, call: CallHandle, tenant: TenantId) -> bool {
         let wrong =
             |window: Option<&Window>| window.filter(|window| window.holds(now)).map_or(0, |w| w.wrong);
-        wrong(self.calls.get(&call)) >= self.limits.guesses_per_call
-            || wrong(self.tenants.get(&tenant)) >= self.limits.guesses_per_tenant
+        let (own, tenants) = (wrong(self.calls.get(&call)), wrong(self.tenants.get(&tenant)));
+        let limit = self.limits.guesses_per_tenant;
+        own >= self.limits.guesses_per_call
+            || (own > 0 && tenants >= limit)
+            || tenants >= limit.saturating_mul(INNOCENT)
     }
 
     /// A call of a tenant keyed a wrong number.

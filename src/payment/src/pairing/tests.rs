@@ -159,7 +159,18 @@ fn guessing_is_limited_by_call_and_by_tenant_and_counted() {
     for slot in 0..200 {
         office.key(1_000, 100 + slot, ACME, wrong);
     }
-    assert_eq!(office.key(9_000, 1, ACME, &reference), [], "the tenant's calls have guessed too often");
+    assert_eq!(
+        office.key(9_000, 100, ACME, &reference),
+        [],
+        "the tenant's calls have guessed too often, this one too"
+    );
+    assert_eq!(office.key(9_000, 1, ACME, &reference).len(), 1, "and this one has not");
+    let mut office = Office::new(ReferenceRules::default());
+    let reference = office.issue(0, ACME, 7);
+    for slot in 0..2_000 {
+        office.key(1_000, 100 + slot, ACME, wrong);
+    }
+    assert_eq!(office.key(9_000, 1, ACME, &reference), [], "so many that nobody is innocent any more");
 }
 
 #[test]

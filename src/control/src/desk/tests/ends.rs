@@ -135,7 +135,18 @@ fn agents_cannot_open_payments_without_end() {
     }
     let money = Money::new(1, "GBP").expect("money");
     let agent = rig.agents[0].clone();
-    assert_eq!(rig.desk.begin(rig.now, agent, money, ""), Err(NoPayment::TooMany));
+    assert_eq!(rig.desk.begin(rig.now, agent.clone(), money, ""), Err(NoPayment::TooMany));
+    // Nor cancel and begin without end: pages that are only read count too.
+    let names: Vec<String> = rig.desk.names.keys().cloned().collect();
+    for name in names {
+        assert_eq!(rig.desk.click(rig.now, &agent, &name, Click::Cancel), Some(Handled::Done));
+    }
+    let mut begun = OF_ONE_AGENT;
+    while let Ok(name) = rig.desk.begin(rig.now, agent.clone(), money, "") {
+        begun += 1;
+        assert_eq!(rig.desk.click(rig.now, &agent, &name, Click::Cancel), Some(Handled::Done));
+    }
+    assert_eq!(begun, PAGES_OF_ONE_AGENT);
     let other = Agent { tenant: "nobody".into(), ..rig.agents[1].clone() };
     assert_eq!(rig.desk.begin(rig.now, other, money, ""), Err(NoPayment::NoTenant));
     let other = rig.agents[1].clone();

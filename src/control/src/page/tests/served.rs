@@ -11,6 +11,7 @@ const ORIGIN: &str = "https://crm.example";
 
 fn shell<'s>(origins: &'s [String], currencies: &'s [String], id: Option<&'s str>) -> Shell<'s> {
     Shell {
+        sign_in: "/sign-in",
         agent_name: "Mary <Smith>",
         tenant_name: "Bell & Sons",
         frame_origins: origins,

@@ -181,7 +181,7 @@ fn after_a_restart_what_is_unresolved_is_known() {
         }
     }
     drop(store);
-    let left = directory.store().unresolved_attempts().expect("listed");
+    let left = directory.store().unresolved_attempts(0).expect("listed");
     let left: Vec<&str> = left.iter().map(|attempt| attempt.our_reference.as_str()).collect();
     assert_eq!(left, ["kh-0", "kh-1", "kh-2"]);
 }
@@ -204,5 +204,5 @@ fn workers_write_side_by_side() {
             });
         }
     });
-    assert_eq!(directory.store().unresolved_attempts().expect("listed").len(), 40);
+    assert_eq!(directory.store().unresolved_attempts(0).expect("listed").len(), 40);
 }

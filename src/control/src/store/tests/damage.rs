@@ -67,7 +67,7 @@ fn a_full_disk_is_an_error_and_keeps_nothing_half() {
     store.advance_attempt("kh-before", &Outcome::of(State::Sent), NOW).expect("what needs no room goes on");
     drop(store);
     let mut store = directory.store();
-    assert_eq!(store.unresolved_attempts().expect("listed").len(), (written + 1).min(500));
+    assert_eq!(store.unresolved_attempts(0).expect("listed").len(), (written + 1).min(500));
     store.prepare_attempt(&new_attempt(anna.id, "kh-after"), NOW).expect("with room again");
 }
 
@@ -89,7 +89,7 @@ fn a_damaged_file_is_an_error_wherever_it_is_damaged() {
         let use_it = || -> Result<(), StoreError> {
             let mut store = Store::open(&directory.0)?;
             store.agents(None)?;
-            store.unresolved_attempts()?;
+            store.unresolved_attempts(0)?;
             store.sign_in("anna", PASSWORD, NOW)?;
             store.prepare_attempt(&new_attempt(anna.id, "kh-new"), NOW)?;
             store.advance_attempt("kh-new", &Outcome::of(State::Sent), NOW)?;
