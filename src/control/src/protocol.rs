@@ -39,6 +39,23 @@ pub enum Ask {
         /// What it shall do.
         action: HookAction,
     },
+    /// Make the control core itself misbehave, once this is answered.
+    #[cfg(feature = "test-hooks")]
+    HookControl {
+        /// What it shall do.
+        action: ControlAction,
+    },
+}
+
+/// What the control core can be made to do, once.
+#[cfg(feature = "test-hooks")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ControlAction {
+    /// Panic at the end of its turn.
+    Panic,
+    /// Sleep at the end of its turn, for so many milliseconds.
+    Stall(u64),
 }
 
 /// What an lcore can be made to do.
@@ -65,7 +82,7 @@ pub enum Reply {
         /// How many more there are.
         more: usize,
     },
-    /// To `secure`, `release` and `hook`: it is in force on every lcore. To `reload`: it is in use.
+    /// To `secure`, `release` and the hooks: it is in force, or ordered. To `reload`: it is in use.
     Done {},
     /// To `stats`.
     Stats {

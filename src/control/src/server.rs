@@ -196,6 +196,8 @@ pub(crate) struct Server<'g> {
     presses: Presses,
     site: Site,
     web: Web<Site>,
+    #[cfg(feature = "test-hooks")]
+    ordered: Option<crate::protocol::ControlAction>,
 }
 
 impl<'g> Server<'g> {
@@ -220,6 +222,8 @@ impl<'g> Server<'g> {
             presses,
             site,
             web,
+            #[cfg(feature = "test-hooks")]
+            ordered: None,
         })
     }
 
@@ -263,6 +267,8 @@ impl<'g> Server<'g> {
             self.expire(now);
             self.serve_web(now);
             self.give_commands();
+            #[cfg(feature = "test-hooks")]
+            self.misbehave();
         }
         Ok(())
     }
@@ -439,6 +445,11 @@ impl<'g> Server<'g> {
             },
             #[cfg(feature = "test-hooks")]
             Ask::Hook { lcore, action } => return Some(self.hook(lcore, action)),
+            #[cfg(feature = "test-hooks")]
+            Ask::HookControl { action } => {
+                self.ordered = Some(action);
+                return Some(Reply::Done {});
+            }
         };
         let token = self.token(now, number);
         if self.ground.config.requests.push(Request { token, command }).is_err() {
@@ -474,6 +485,18 @@ impl<'g> Server<'g> {
         };
         hook.store(value, Ordering::Release);
         Reply::Done {}
+    }
+
+    /// Does what a test has ordered of the control core, which has answered it by now.
+    #[cfg(feature = "test-hooks")]
+    #[allow(clippy::panic, clippy::disallowed_methods, reason = "it is what the hook is for")]
+    fn misbehave(&mut self) {
+        use crate::protocol::ControlAction;
+        match self.ordered.take() {
+            None => {}
+            Some(ControlAction::Panic) => panic!("ordered by a test"),
+            Some(ControlAction::Stall(millis)) => std::thread::sleep(Duration::from_millis(millis)),
+        }
     }
 
     fn stats(&self) -> Reply {

@@ -6,8 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use handover::MaskKey;
 use replay::Cidr;
 
+#[cfg(feature = "test-hooks")]
+mod hook;
 mod user;
 
+#[cfg(feature = "test-hooks")]
+pub(crate) use hook::{ControlHook, HookArgs, Hooked};
 pub(crate) use user::{UserAction, UserArgs};
 
 const EXIT_CODES: &str = "\
@@ -42,7 +46,7 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Add agents who take payments, bar them, and give them passwords.
     User(UserArgs),
-    /// Make an lcore misbehave.
+    /// Make an lcore or the control core misbehave.
     #[cfg(feature = "test-hooks")]
     Hook(HookArgs),
     /// Take a capture through the pipeline; needs no privileges and no device.
@@ -127,25 +131,6 @@ pub(crate) struct StatsArgs {
 pub(crate) struct ReloadArgs {
     #[command(flatten)]
     pub(crate) at: Where,
-}
-
-#[cfg(feature = "test-hooks")]
-#[derive(Debug, Args)]
-pub(crate) struct HookArgs {
-    /// What it shall do.
-    pub(crate) action: Misbehaviour,
-    /// The lcore's number, from 0.
-    pub(crate) lcore: usize,
-    #[command(flatten)]
-    pub(crate) at: Where,
-}
-
-#[cfg(feature = "test-hooks")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Misbehaviour {
-    Stall,
-    Panic,
-    Resume,
 }
 
 #[derive(Debug, Args)]

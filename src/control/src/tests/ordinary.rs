@@ -153,6 +153,21 @@ fn hooks_reach_their_lcore() {
     assert_eq!(code(house.ask(&Ask::Hook { lcore: 2, action: HookAction::Panic })), ErrorCode::NoSuchLcore);
 }
 
+#[cfg(feature = "test-hooks")]
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a thread that sleeps does so in real time")]
+fn the_control_core_does_what_a_hook_says_once_it_has_answered_and_is_there_again() {
+    use crate::protocol::ControlAction;
+    let house = House::new();
+    let panic = Ask::HookControl { action: ControlAction::Panic };
+    assert_eq!(house.ask(&panic), Reply::Done {});
+    assert_eq!(house.counter("control_panics"), 1);
+    let began = std::time::Instant::now();
+    assert_eq!(house.ask(&Ask::HookControl { action: ControlAction::Stall(300) }), Reply::Done {});
+    assert_eq!(house.counter("control_panics"), 1);
+    assert!(began.elapsed() >= Duration::from_millis(300), "it stood still");
+}
+
 #[cfg(not(feature = "test-hooks"))]
 #[test]
 fn there_are_no_hooks_in_the_appliance() {

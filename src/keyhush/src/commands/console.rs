@@ -62,17 +62,21 @@ pub(crate) fn reload(given: &ReloadArgs) -> Result<(), Failure> {
     writeln!(stdout(), "reloaded").or_else(Failure::output)
 }
 
-/// Makes an lcore misbehave.
+/// Makes an lcore or the control core misbehave.
 #[cfg(feature = "test-hooks")]
 pub(crate) fn hook(given: &crate::cli::HookArgs) -> Result<(), Failure> {
-    use crate::cli::Misbehaviour;
-    use control::protocol::HookAction;
-    let action = match given.action {
-        Misbehaviour::Stall => HookAction::Stall,
-        Misbehaviour::Panic => HookAction::Panic,
-        Misbehaviour::Resume => HookAction::Resume,
+    use crate::cli::{ControlHook, Hooked};
+    use control::protocol::{ControlAction, HookAction};
+    let (at, request) = match &given.hooked {
+        Hooked::Stall(of) => (&of.at, Ask::Hook { lcore: of.lcore, action: HookAction::Stall }),
+        Hooked::Panic(of) => (&of.at, Ask::Hook { lcore: of.lcore, action: HookAction::Panic }),
+        Hooked::Resume(of) => (&of.at, Ask::Hook { lcore: of.lcore, action: HookAction::Resume }),
+        Hooked::Control(ControlHook::Panic { at }) => (at, Ask::HookControl { action: ControlAction::Panic }),
+        Hooked::Control(ControlHook::Stall { millis, at }) => {
+            (at, Ask::HookControl { action: ControlAction::Stall(*millis) })
+        }
     };
-    match ask(&given.at, &Ask::Hook { lcore: given.lcore, action })? {
+    match ask(at, &request)? {
         Reply::Done {} => Ok(()),
         reply => Err(Failure::reply(reply)),
     }
