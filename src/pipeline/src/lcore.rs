@@ -1,5 +1,7 @@
 //! What one poll-mode core does with the frames of a burst.
 
+use std::collections::BTreeSet;
+
 use handover::{
     Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey, Side,
     VlanStack, WireId,
@@ -56,7 +58,8 @@ pub struct Lcore<B> {
     link: LcoreLink,
     counters: Counters,
     pad: Pad,
-    faulted: bool,
+    /// The flows that were secured when masking failed, silent since.
+    faulted: BTreeSet<FlowKey>,
     /// A flow found no room, so that an unknown one may be secured.
     overflowed: bool,
 }
@@ -82,7 +85,7 @@ impl<B: Buffer> Lcore<B> {
             link,
             counters,
             pad,
-            faulted: false,
+            faulted: BTreeSet::new(),
             overflowed: false,
         }
     }
@@ -101,9 +104,10 @@ impl<B: Buffer> Lcore<B> {
         self.link.beat();
     }
 
-    /// After a panic, here or in signalling: flows in SecureMode are silent and all else passes, until none is secured.
+    /// After a panic, here or in signalling: the flows in SecureMode are silent and all else passes. Each speaks again when it leaves
+    /// SecureMode, or when its keys are awaited anew: who does that has heard of the fault.
     pub fn fail_closed(&mut self) {
-        self.faulted = true;
+        self.faulted.extend(self.secured.keys());
         self.streams.silence_all(self.now);
     }
 
@@ -115,7 +119,17 @@ impl<B: Buffer> Lcore<B> {
     fn apply(&mut self, update: FlowUpdate) {
         match update {
             FlowUpdate::Install(flow) => match self.flows.install(flow) {
-                Ok(Some(former)) => self.finish_stream(&former, &flow),
+                Ok(Some(former)) => {
+                    self.finish_stream(&former, &flow);
+                    let is_awaited = flow.rules.is_field_open() && !former.rules.is_field_open();
+                    if (is_awaited || !is_secured(&flow))
+                        && self.faulted.remove(&flow.key)
+                        && is_secured(&flow)
+                    {
+                        // Nothing of what the panic left behind is trusted.
+                        self.release_stream(&flow.key);
+                    }
+                }
                 Ok(None) => {}
                 Err(_) => {
                     self.overflowed = true;
@@ -126,10 +140,10 @@ impl<B: Buffer> Lcore<B> {
                 self.release_stream(&key);
                 self.release_listener(&key);
                 self.flows.remove(&key);
+                self.faulted.remove(&key);
             }
         }
         self.secured.apply(&update);
-        self.faulted &= !self.secured.is_empty();
     }
 
     /// When a flow leaves SecureMode its stream lives on until no key is down.
@@ -371,8 +385,9 @@ impl<B: Buffer> Lcore<B> {
         frame: &mut B,
         out: &mut impl Outputs<B>,
     ) -> Verdict {
-        let (_, local) = self.flows.get_mut(slot);
-        if self.faulted
+        let (known, local) = self.flows.get_mut(slot);
+        if !self.faulted.is_empty()
+            && self.faulted.contains(&known.key)
             && let FlowMode::Mask(mask_key) = flow.mode
         {
             flow.mode = FlowMode::Silence(mask_key);

@@ -34,6 +34,11 @@ impl SecuredFlows {
         self.destinations.is_empty() && self.sources.is_empty()
     }
 
+    /// The keys of all of them, twice where both directions are masked.
+    pub fn keys(&self) -> impl Iterator<Item = FlowKey> + '_ {
+        self.destinations.iter().chain(&self.sources).copied()
+    }
+
     /// Whether this very flow is secured.
     pub fn contains(&self, key: &FlowKey) -> bool {
         self.destinations.contains(key)

@@ -63,6 +63,8 @@ impl LcoreWork {
             self.hooks.at_turn(self.number, &self.stop);
             if !faulted && self.fault.load(Ordering::Acquire) {
                 faulted = true;
+                // The last that signalling has said is silenced too.
+                self.lcore.follow();
                 self.lcore.fail_closed();
             }
             let now = Instant::from_nanos(self.clock.now_nanos());

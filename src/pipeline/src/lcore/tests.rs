@@ -306,6 +306,48 @@ fn what_is_held_when_masking_fails_leaves_silent_and_at_once() {
     assert!(out.left.iter().all(|frame| frame[54..].iter().all(|byte| *byte == 0)));
 }
 
+#[test]
+fn after_masking_failed_a_flow_is_silent_until_its_keys_are_awaited_anew_or_it_is_secured_anew() {
+    let (mut lcore, link, _) = lcore();
+    let awaited = Rules::default().with_field_open(true);
+    let paid = Flow { rules: awaited, ..flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound)) };
+    let other = Flow { rules: awaited, ..flow(4002, Side::Carrier, FlowMode::Mask(MaskKey::Pound)) };
+    let mut updates = 0;
+    let mut tell = |lcore: &mut Lcore<_>, flow: Flow| {
+        updates += 1;
+        install(&link, updates, flow);
+        lcore.follow();
+    };
+    let mut clock = Instant::ZERO;
+    let mut number = 0;
+    let mut events = |lcore: &mut Lcore<_>, port: u16| {
+        let mut out = Taken::default();
+        for _ in 0..4 {
+            clock = clock + Duration::from_millis(20);
+            number += 1;
+            let key = keyed(([192, 0, 2, 77], 9), (AGENT, port), number);
+            lcore.process(clock, WireId(0), Side::Carrier, core::iter::once(key), &mut out);
+        }
+        clock = clock + Duration::from_secs(1);
+        lcore.serve(clock, &mut out);
+        out.left.iter().filter(|frame| frame[54..].iter().any(|byte| *byte != 0)).count()
+    };
+    tell(&mut lcore, paid);
+    tell(&mut lcore, other);
+    assert_eq!((events(&mut lcore, 4000), events(&mut lcore, 4002)), (4, 4));
+    lcore.fail_closed();
+    assert_eq!((events(&mut lcore, 4000), events(&mut lcore, 4002)), (0, 0), "silent");
+    tell(&mut lcore, paid);
+    assert_eq!(events(&mut lcore, 4000), 0, "described anew, and nothing else");
+    tell(&mut lcore, Flow { rules: Rules::default(), ..paid });
+    assert_eq!(events(&mut lcore, 4000), 0, "its field closed");
+    tell(&mut lcore, paid);
+    assert_eq!((events(&mut lcore, 4000), events(&mut lcore, 4002)), (4, 0), "its keys are awaited anew");
+    tell(&mut lcore, Flow { mode: FlowMode::Pass, ..other });
+    tell(&mut lcore, other);
+    assert_eq!(events(&mut lcore, 4002), 4, "secured anew");
+}
+
 /// A payment opens and closes its fields while keys come: what is held, and what was heard, stays.
 #[test]
 fn other_rules_leave_a_streams_state_alone() {
