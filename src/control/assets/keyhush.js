@@ -435,14 +435,23 @@
       retry = setTimeout(load, wait);
     };
 
+    // Keyhush does not know the payment any more: it was started again, or the payment was over long ago.
     const gone = () => {
       const none = { next: false, reset: false, start_again: false, pay: false, ask_again: false, cancel: false };
+      const stage = view?.stage;
+      // The caller may be keying: nobody takes it, and nobody vouches for what is masked.
+      const isKeying = ['securing', 'keying', 'details'].includes(stage) || ['awaited', 'on', 'stop'].includes(view?.icon);
+      const isSent = stage === 'sending' || stage === 'resolving';
+      const isOpen = isKeying || stage === 'waiting' || stage === 'reference';
+      const said = isSent ? words.lostSent : isOpen ? words.lostSay : words.goneSay;
+      const head = isSent ? words.lostSentHeadline : isKeying ? words.silentHeadline : isOpen ? words.lostHeadline : words.gone;
       isLost = false;
       isSilent = false;
       take({
-        stage: 'ended', step: null, reference: null, reference_seconds: null, icon: 'off', icon_text: 'Keyhush', loud: false,
-        headline: words.gone, say: words.goneSay, tone: 'bad', calls: [], fields: [], brand: null, open: null,
-        dropped_keys: 0, dropped_text: null, typed: [], amount: '', order: '', result: null, may: none, start_again: '', cancel: '',
+        stage: 'ended', step: null, reference: null, reference_seconds: null, icon: isKeying ? 'stop' : 'off',
+        icon_text: isKeying ? words.stop : 'Keyhush', loud: isKeying, headline: head, say: said,
+        tone: isKeying ? 'stop' : 'bad', calls: [], fields: [], brand: null, open: null, dropped_keys: 0, dropped_text: null,
+        typed: [], amount: view?.amount || '', order: view?.order || '', result: null, may: none, start_again: '', cancel: '',
       });
     };
 
