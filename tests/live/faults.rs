@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use keyhush_tests::live::Outcome;
-use keyhush_tests::live::capture::{self, Capture, Rtp, now};
+use keyhush_tests::live::capture::{Capture, Rtp, now};
 use keyhush_tests::live::keyhush::Keyhush;
 use keyhush_tests::live::network::Host;
 use keyhush_tests::live::phone::{Phone, Sound};
 use keyhush_tests::live::sipp::{Load, Tally};
 
+use crate::streams::Stream;
 use crate::{hosts, sandboxed};
 
 /// An lcore that stands still on the second wire: calls on the first go on and come about, but nobody vouches for every
@@ -152,7 +153,7 @@ impl Watched {
         let phones = self.addresses.map(|own| at_caller.iter().find(|packet| packet.source == own));
         let of = |packets: &[Rtp], phone: usize| {
             let is_its = |packet: &&Rtp| phones[phone].is_some_and(|first| first.ssrc == packet.ssrc);
-            Stream(packets.iter().filter(is_its).cloned().collect())
+            Stream::of(packets, is_its)
         };
         Ok(Heard { keyed: of(&at_caller, 0), by_agent: of(&at_agent, 0), by_caller: of(&at_caller, 1) })
     }
@@ -181,31 +182,5 @@ impl Heard {
         );
         assert!(self.by_caller.len(span.clone()) > 50, "the agent is heard");
         assert_eq!(self.by_caller.silent(span), 0, "the agent is not silent");
-    }
-}
-
-/// The RTP of one telephone.
-struct Stream(Vec<Rtp>);
-
-impl Stream {
-    fn during(&self, span: Range<f64>) -> impl Iterator<Item = &Rtp> {
-        self.0.iter().filter(move |packet| span.contains(&packet.at))
-    }
-
-    fn len(&self, span: Range<f64>) -> usize {
-        self.during(span).count()
-    }
-
-    fn keys(&self, span: Range<f64>) -> String {
-        capture::keys(self.during(span))
-    }
-
-    /// How many packets of audio have nothing but G.711 µ-law silence after their RTP header of 12 bytes.
-    fn silent(&self, span: Range<f64>) -> usize {
-        let is_silent = |packet: &&Rtp| {
-            packet.event.is_none()
-                && packet.bytes.get(24..).is_some_and(|audio| audio.bytes().all(|digit| digit == b'f'))
-        };
-        self.during(span).filter(is_silent).count()
     }
 }

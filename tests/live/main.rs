@@ -20,8 +20,10 @@ mod dots;
 mod endings;
 mod faults;
 mod links;
+mod payment_faults;
 mod payments;
 mod rest;
+mod streams;
 
 /// Runs `body`, a closure of the test itself, in a sandbox: starts that very test again inside one, or, there already,
 /// does it.

@@ -18,7 +18,7 @@ use crate::dots::Dots;
 use crate::{hosts, sandboxed};
 
 /// Cards of their brands' own test numbers, and one of 19 digits, which no brand gives to tests.
-const MASTERCARD: &str = "5555555555554444";
+pub(crate) const MASTERCARD: &str = "5555555555554444";
 const VISA: &str = "4242424242424242";
 const AMEX: &str = "371449635398431";
 const LONG_VISA: &str = "4000001234567890124";
@@ -29,36 +29,42 @@ const MISKEYED: &str = "5555555555554445";
 const HUM: Sound<'_> = Sound::Hum(440);
 
 /// Everything that a payment needs.
-struct Scene {
-    caller: Host,
-    agent: Host,
-    till: Till,
-    centre: ContactCentre,
+pub(crate) struct Scene {
+    pub(crate) caller: Host,
+    pub(crate) agent: Host,
+    pub(crate) till: Till,
+    pub(crate) centre: ContactCentre,
 }
 
 impl Scene {
-    fn set() -> Outcome<Scene> {
+    pub(crate) fn set() -> Outcome<Scene> {
+        Self::set_beside(&[])
+    }
+
+    /// The same with further wires, which have lcores of their own.
+    pub(crate) fn set_beside(wires: &[[&Host; 2]]) -> Outcome<Scene> {
         let [caller, agent] = hosts()?;
         let till = Till::open()?;
-        let centre = ContactCentre::open(&[[&caller, &agent]], &till.place())?;
+        let wires = [&[[&caller, &agent]], wires].concat();
+        let centre = ContactCentre::open(&wires, &till.place())?;
         Ok(Scene { caller, agent, till, centre })
     }
 
     /// A call to `number`.
-    fn call(&self, number: &str) -> Outcome<Call> {
+    pub(crate) fn call(&self, number: &str) -> Outcome<Call> {
         Call::begin(&self.caller, &self.agent, number, HUM)
     }
 }
 
 /// Starts a payment and keys its reference, until the caller may key the card number.
-fn pair(agent: &Agent, call: &mut Call, amount: &str, order: &str) -> Outcome<()> {
+pub(crate) fn pair(agent: &Agent, call: &mut Call, amount: &str, order: &str) -> Outcome<()> {
     let reference = agent.new_payment(amount, order)?;
     call.key_reference(&reference)?;
     agent.wait_for_field("pan").map(drop)
 }
 
 /// The caller keys number and code, and the agent pays; answers the outcome.
-fn take(agent: &Agent, call: &mut Call, card: &str, code: &str) -> Outcome<String> {
+pub(crate) fn take(agent: &Agent, call: &mut Call, card: &str, code: &str) -> Outcome<String> {
     call.caller.key(card)?;
     // Of brands with numbers of several lengths only the longest ends by itself.
     if agent.wait_for_keys("pan", card.len())?.0["may"]["next"] == true {
@@ -71,7 +77,7 @@ fn take(agent: &Agent, call: &mut Call, card: &str, code: &str) -> Outcome<Strin
 }
 
 /// That the agent's telephone was sent masks alone, `keys` of them.
-fn assert_masked(call: &Call, keys: usize) {
+pub(crate) fn assert_masked(call: &Call, keys: usize) {
     assert_eq!(call.agent.keys_heard(), "#".repeat(keys), "what the agent's telephone heard");
 }
 

@@ -49,6 +49,7 @@ pub struct ContactCentre {
     /// Where the page is.
     pub page: String,
     browser: Browser,
+    settings: String,
 }
 
 /// A call that is up: the caller's telephone and the agent's.
@@ -84,7 +85,16 @@ impl ContactCentre {
         }
         let browser = Browser::start()?;
         let keyhush = Keyhush::start_with(&settings)?;
-        Ok(ContactCentre { keyhush, page: format!("https://127.0.0.1:{port}"), browser })
+        Ok(ContactCentre { keyhush, page: format!("https://127.0.0.1:{port}"), browser, settings })
+    }
+
+    /// Starts Keyhush again, as after [`Keyhush::kill`].
+    ///
+    /// # Errors
+    /// When it does not come up; with what it said.
+    pub fn start_again(&mut self) -> Outcome<()> {
+        self.keyhush = Keyhush::start_with(&self.settings)?;
+        Ok(())
     }
 
     /// An agent who has signed in, in a window of their own.

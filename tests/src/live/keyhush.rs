@@ -152,6 +152,14 @@ impl Keyhush {
         console(&["hook", action, &lcore.to_string()]).map(drop)
     }
 
+    /// Makes the control core do what `arguments` say: `panic`, `stall 5000`. Returns when it is about to.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn hook_control(&self, arguments: &[&str]) -> Outcome<()> {
+        console(&[&["hook", "control"], arguments].concat()).map(drop)
+    }
+
     /// All of its memory, at one moment.
     ///
     /// # Errors
@@ -174,6 +182,14 @@ impl Keyhush {
     /// What it has said.
     pub fn said(&self) -> String {
         self.process.said()
+    }
+
+    /// Kills it; what is left of it can be asked what it has said.
+    ///
+    /// # Errors
+    /// When it has gone before.
+    pub fn kill(&mut self) -> Outcome<()> {
+        self.process.stop("KILL").map(drop)
     }
 
     /// Ends it by a signal.

@@ -182,6 +182,22 @@ impl Phone {
             .collect()
     }
 
+    /// Has it stand still: it sends nothing any more, and hears nothing, until it goes on.
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub fn stand_still(&self) -> Outcome<()> {
+        self.process.signal("STOP")
+    }
+
+    /// Has it go on.
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub fn go_on(&self) -> Outcome<()> {
+        self.process.signal("CONT")
+    }
+
     /// Switches it off.
     ///
     /// # Errors
