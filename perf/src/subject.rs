@@ -288,6 +288,7 @@ fn followed(calls: u16, carrier_to_customer: FlowMode, rules: Rules) -> Result<F
             mode: if from == Side::Carrier { carrier_to_customer } else { FlowMode::Pass },
             formats: known,
             rules,
+            order: 0,
             encrypted: false,
             reverse: FlowMode::Pass,
             learn: from == Side::Customer,

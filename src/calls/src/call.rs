@@ -135,6 +135,8 @@ pub(crate) struct Call {
     pub(crate) secured: Option<MaskKey>,
     /// How its flows are masked; `None`: as usual. In SecureMode only.
     pub(crate) rules: Option<Rules>,
+    /// How often it was ordered into SecureMode; beyond 255 from zero again.
+    pub(crate) orders: u8,
     /// A payment has put it into SecureMode.
     pub(crate) held: bool,
     /// Since when the caller, whom a payment awaits keys of, is watched; not while lost.
@@ -171,6 +173,7 @@ impl Call {
             answered: false,
             secured: None,
             rules: None,
+            orders: 0,
             held: false,
             watched_since: None,
             heir_of: None,

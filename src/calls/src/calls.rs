@@ -129,6 +129,7 @@ impl Calls {
         if let Some(call) = self.table.get_mut(slot) {
             // What was seen of an earlier SecureMode may not hold any more.
             call.unmaskable = false;
+            call.orders = call.orders.wrapping_add(1);
         }
         self.set_secured(slot, Some(mask_key));
     }
@@ -157,6 +158,11 @@ impl Calls {
             call.heir_of = None;
         }
         self.put_into_secure_mode(slot, mask_key);
+        for heir in self.heirs_of(call) {
+            if let Some(heir) = self.table.get_mut(heir) {
+                heir.orders = heir.orders.wrapping_add(1);
+            }
+        }
         self.set_call_rules(call, rules);
         self.schedule(now, slot);
         self.settle(changes);

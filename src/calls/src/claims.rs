@@ -163,6 +163,7 @@ impl Entry {
             reverse,
             formats: merged(core::iter::once(&owned.formats).chain(others()).collect::<Vec<_>>().into_iter()),
             rules: self.rules(table, usual),
+            order: self.order(table),
             encrypted: owned.encrypted,
             learn: key.from == Side::Customer,
         })
@@ -197,6 +198,12 @@ impl Entry {
         let secured = self.secured.values().take(LOOKED_AT).filter_map(|slot| table.get(*slot));
         let rules = secured.map(|call| call.rules.unwrap_or(usual)).reduce(Rules::strictest).unwrap_or(usual);
         rules.with_reference_heard(usual.hears_reference())
+    }
+
+    /// Another number where any call in SecureMode that claims the flow was ordered there again.
+    fn order(&self, table: &Table) -> u8 {
+        let secured = self.secured.values().take(LOOKED_AT).filter_map(|slot| table.get(*slot));
+        secured.fold(0, |sum, call| sum.wrapping_add(call.orders))
     }
 
     /// The owner's mode, or, if it is not in SecureMode, that of whoever else is; silent if any is.

@@ -363,6 +363,9 @@ pub struct Flow {
     pub formats: Formats,
     /// How it is masked.
     pub rules: Rules,
+    /// Another number with each order that puts its call into SecureMode, though it be there already. After a fault a flow is
+    /// masked again by another order alone.
+    pub order: u8,
     /// Encrypted media (SDP profile `SAVP…`): its keys cannot be seen.
     pub encrypted: bool,
     /// Whether a sender at an address other than the announced one is to be reported (NAT, DESIGN section 7).

@@ -105,7 +105,7 @@ impl<B: Buffer> Lcore<B> {
     }
 
     /// After a panic, here or in signalling: the flows in SecureMode are silent and all else passes. Each speaks again when it leaves
-    /// SecureMode, or when its keys are awaited anew: who does that has heard of the fault.
+    /// SecureMode, or is ordered into it anew: who does that has heard of the fault.
     pub fn fail_closed(&mut self) {
         self.faulted.extend(self.secured.keys());
         self.streams.silence_all(self.now);
@@ -121,8 +121,8 @@ impl<B: Buffer> Lcore<B> {
             FlowUpdate::Install(flow) => match self.flows.install(flow) {
                 Ok(Some(former)) => {
                     self.finish_stream(&former, &flow);
-                    let is_awaited = flow.rules.is_field_open() && !former.rules.is_field_open();
-                    if (is_awaited || !is_secured(&flow))
+                    let is_ordered = flow.order != former.order;
+                    if (is_ordered || !is_secured(&flow))
                         && self.faulted.remove(&flow.key)
                         && is_secured(&flow)
                     {

@@ -35,6 +35,26 @@ fn rules(network: &Network, address: &str, port: u16) -> Rules {
 }
 
 #[test]
+fn every_order_into_secure_mode_is_told_though_nothing_else_is_new() {
+    let mut network = Network::new();
+    network.call_up("call-1");
+    let call = network.find("call-1");
+    let orders = |network: &Network| {
+        [(Carrier, "203.0.113.1", 5000), (Customer, "198.51.100.1", 4000)]
+            .map(|(from, address, port)| network.flow(from, address, port).order)
+    };
+    network.enter(call, open());
+    let first = orders(&network);
+    rule(&mut network, call, Rules::default()).expect("it is held");
+    assert_eq!(orders(&network), first, "other rules are no order");
+    network.enter(call, open());
+    let second = orders(&network);
+    assert!(second[0] != first[0] && second[1] != first[1], "{first:?} {second:?}");
+    leave(&mut network, call).expect("it is there");
+    assert_eq!(network.mode(Carrier, "203.0.113.1", 5000), FlowMode::Pass);
+}
+
+#[test]
 fn a_calls_rules_are_on_all_its_flows_those_that_come_later_too() {
     let mut network = Network::new();
     network.call_up("call-1");

@@ -85,6 +85,7 @@ fn flow(port: u16, from: Side, mode: FlowMode) -> Flow {
         mode,
         formats,
         rules: Rules::default(),
+        order: 0,
         encrypted: false,
         reverse: FlowMode::Pass,
         learn: from == Side::Customer,
@@ -307,11 +308,10 @@ fn what_is_held_when_masking_fails_leaves_silent_and_at_once() {
 }
 
 #[test]
-fn after_masking_failed_a_flow_is_silent_until_its_keys_are_awaited_anew_or_it_is_secured_anew() {
+fn after_masking_failed_a_flow_is_silent_until_it_is_ordered_into_secure_mode_anew_or_leaves_it() {
     let (mut lcore, link, _) = lcore();
-    let awaited = Rules::default().with_field_open(true);
-    let paid = Flow { rules: awaited, ..flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound)) };
-    let other = Flow { rules: awaited, ..flow(4002, Side::Carrier, FlowMode::Mask(MaskKey::Pound)) };
+    let paid = flow(4000, Side::Carrier, FlowMode::Mask(MaskKey::Pound));
+    let other = flow(4002, Side::Carrier, FlowMode::Mask(MaskKey::Pound));
     let mut updates = 0;
     let mut tell = |lcore: &mut Lcore<_>, flow: Flow| {
         updates += 1;
@@ -339,13 +339,13 @@ fn after_masking_failed_a_flow_is_silent_until_its_keys_are_awaited_anew_or_it_i
     assert_eq!((events(&mut lcore, 4000), events(&mut lcore, 4002)), (0, 0), "silent");
     tell(&mut lcore, paid);
     assert_eq!(events(&mut lcore, 4000), 0, "described anew, and nothing else");
-    tell(&mut lcore, Flow { rules: Rules::default(), ..paid });
-    assert_eq!(events(&mut lcore, 4000), 0, "its field closed");
-    tell(&mut lcore, paid);
-    assert_eq!((events(&mut lcore, 4000), events(&mut lcore, 4002)), (4, 0), "its keys are awaited anew");
+    tell(&mut lcore, Flow { rules: Rules::default().with_field_open(true), ..paid });
+    assert_eq!(events(&mut lcore, 4000), 0, "its field opens");
+    tell(&mut lcore, Flow { order: 1, ..paid });
+    assert_eq!((events(&mut lcore, 4000), events(&mut lcore, 4002)), (4, 0), "ordered anew");
     tell(&mut lcore, Flow { mode: FlowMode::Pass, ..other });
     tell(&mut lcore, other);
-    assert_eq!(events(&mut lcore, 4002), 4, "secured anew");
+    assert_eq!(events(&mut lcore, 4002), 4, "it had left");
 }
 
 /// A payment opens and closes its fields while keys come: what is held, and what was heard, stays.
