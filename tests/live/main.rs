@@ -22,6 +22,7 @@ mod faults;
 mod links;
 mod payment_faults;
 mod payments;
+mod payments_rest;
 mod rest;
 mod streams;
 

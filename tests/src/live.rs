@@ -9,7 +9,9 @@
 //!   provider     who takes the money
 //!   door         from the machine's own loopback into the sandbox
 //!   agent        somebody at the page: signs in, takes payments, reads what is said
+//!   plain_agent  the same without a page: requests alone, for many at once
 //!   phone        baresip, driven over its `ctrl_tcp` module
+//!   small_call   a call without telephones, of which one process carries many: voice, keys of every kind
 //!   sipp         many calls at once, and one whose keys are INFO requests
 //!   memory       what a process holds in its memory
 //!   browser      headless Chromium, and axe-core in it
@@ -38,10 +40,12 @@ pub mod memory;
 pub mod network;
 pub mod payment_call;
 pub mod phone;
+pub mod plain_agent;
 pub mod process;
 pub mod provider;
 pub mod sandbox;
 pub mod sipp;
+pub mod small_call;
 pub mod tone_call;
 pub mod trouble;
 

@@ -39,7 +39,7 @@ pub const PASSWORD: &str = "they all know the same sentence";
 pub const MANAGEMENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// A port for the page that nothing else uses in a sandbox.
-const PAGE_PORT: u16 = 8443;
+pub const PAGE_PORT: u16 = 8443;
 
 /// Keyhush between a carrier and two client companies, and what is needed to be their agents.
 #[derive(Debug)]
@@ -77,12 +77,7 @@ impl ContactCentre {
     /// # Errors
     /// When anything does not come up, with what it said.
     pub fn open_at(port: u16, pairs: &[[&Host; 2]], provider: &Place) -> Outcome<ContactCentre> {
-        let settings = keyhush::wires(pairs)? + &tables(port)?;
-        write_tenants(provider)?;
-        let file = keyhush::write_settings(&settings)?;
-        for (name, tenant) in AGENTS {
-            add_agent(&file, name, tenant)?;
-        }
+        let settings = furnish(port, pairs, provider)?;
         let browser = Browser::start()?;
         let keyhush = Keyhush::start_with(&settings)?;
         Ok(ContactCentre { keyhush, page: format!("https://127.0.0.1:{port}"), browser, settings })
@@ -166,6 +161,20 @@ impl Call {
     pub fn hang_up(&mut self) -> Outcome<()> {
         self.caller.hang_up()
     }
+}
+
+/// Makes everything that Keyhush needs to serve the hosts and the agents, the page at `port`; answers its settings.
+///
+/// # Errors
+/// When a file cannot be written or an agent not be added.
+pub fn furnish(port: u16, pairs: &[[&Host; 2]], provider: &Place) -> Outcome<String> {
+    let settings = keyhush::wires(pairs)? + &tables(port)?;
+    write_tenants(provider)?;
+    let file = keyhush::write_settings(&settings)?;
+    for (name, tenant) in AGENTS {
+        add_agent(&file, name, tenant)?;
+    }
+    Ok(settings)
 }
 
 fn tables(port: u16) -> Outcome<String> {

@@ -51,8 +51,16 @@ impl Keyhush {
     /// # Errors
     /// When it does not come up, or does not warn; with what it said.
     pub fn start_open(pairs: &[[&Host; 2]], environment: &[(&str, &str)]) -> Outcome<Keyhush> {
+        Self::start_open_with(&wires(pairs)?, environment)
+    }
+
+    /// As [`Keyhush::start_open`], with settings of the test's own.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_open_with(settings: &str, environment: &[(&str, &str)]) -> Outcome<Keyhush> {
         let allowed = [environment, &[("KEYHUSH_ALLOW_CORE_IMAGES", "1")]].concat();
-        let keyhush = Self::start_in(&wires(pairs)?, &allowed)?;
+        let keyhush = Self::start_in(settings, &allowed)?;
         if keyhush.said().contains("WARNING: KEYHUSH_ALLOW_CORE_IMAGES") {
             return Ok(keyhush);
         }

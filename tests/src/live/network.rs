@@ -1,10 +1,13 @@
 //! Two hosts and the wire between them.
 
-use std::fs;
-use std::net::Ipv4Addr;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsFd;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::sandbox::call;
 use super::{During, Outcome, Trouble};
@@ -83,6 +86,23 @@ impl Host {
     pub fn listens(&self, port: u16) -> Outcome<bool> {
         let sockets = self.call("cat", &["/proc/net/udp"])?;
         Ok(sockets.contains(&format!(":{port:04X} ")))
+    }
+
+    /// A socket of this process on that host.
+    ///
+    /// # Errors
+    /// When the port is taken, or its namespace is not ours to enter.
+    pub fn udp(&self, port: u16) -> Outcome<UdpSocket> {
+        let namespace = format!("/run/netns/{}", self.name);
+        let file = File::open(&namespace).during(&namespace)?;
+        // A socket stays where it was made, and only the thread that makes it goes there.
+        let make = || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(file.as_fd(), kind).during("entering a host's namespace")?;
+            UdpSocket::bind((self.address, port)).during(format!("taking port {port} of {}", self.name))
+        };
+        thread::scope(|scope| scope.spawn(make).join())
+            .unwrap_or_else(|_| Err(Trouble::new("a thread that makes a socket")))
     }
 
     fn call(&self, program: &str, arguments: &[&str]) -> Outcome<String> {
