@@ -87,6 +87,8 @@ pub(super) struct Told {
     /// What marked the caller's packets.
     pub(super) ssrc: [u8; 4],
     pub(super) again: u32,
+    /// What the page said, where the payment was stopped.
+    pub(super) stopped: Option<String>,
 }
 
 impl Ending {
@@ -133,18 +135,53 @@ impl UnderWay {
         Ok(this)
     }
 
-    /// Goes on until it has ended so.
+    /// Goes on until it has ended so, or is stopped because the machine was too busy for voice.
     pub(super) fn end(mut self, ending: Ending) -> Outcome<Told> {
+        let played = self.play(ending);
+        let shown = self.payment.shown()?;
+        let is_stopped = shown["stage"] == "stopped";
+        let hangs_up = match played {
+            Ok(hangs_up) => hangs_up,
+            Err(_) if is_stopped => false,
+            Err(trouble) => return Err(Trouble::new(format!("{trouble}; shown is {shown}"))),
+        };
+        let leaked = self.call.heard_by_agent().into_iter().filter(|code| *code < 10).count();
+        if leaked > 0 {
+            return Err(Trouble::new(format!(
+                "{leaked} packets with digits reached {}",
+                self.call.call_id()
+            )));
+        }
+        let stopped = is_stopped.then(|| shown["headline"].to_string());
+        let told = Told { ssrc: self.call.callers_ssrc(), again: self.again, stopped };
+        let UnderWay { mut payment, call, .. } = self;
+        if hangs_up {
+            call.hang_up()?;
+            payment.wait("it has ended", SOON, |shown| {
+                matches!(shown["stage"].as_str(), Some("ended" | "stopped"))
+            })?;
+            // As the agent of a payment that does not go on would, where there is anything to cancel.
+            let _ = payment.click(&json!({ "click": "cancel" }));
+            return Ok(told);
+        }
+        payment.click(&json!({ "click": "cancel" }))?;
+        payment.wait("it has ended", SOON, |shown| shown["stage"] == "ended")?;
+        call.hang_up()?;
+        Ok(told)
+    }
+
+    /// All that comes before the end; whether the caller hangs up then.
+    fn play(&mut self, ending: Ending) -> Outcome<bool> {
         let number = self.card.number.clone();
         let half = &number[..number.len() - 2];
         match ending {
             Ending::HungUpInNumber => {
                 self.key("pan", half)?;
-                return self.hang_up();
+                return Ok(true);
             }
             Ending::CancelledInNumber => {
                 self.key("pan", half)?;
-                return self.cancel();
+                return Ok(false);
             }
             Ending::Reset => {
                 self.key("pan", half)?;
@@ -162,7 +199,7 @@ impl UnderWay {
         let code = self.card.code.clone();
         if ending == Ending::HungUpInCode {
             self.key("csc", &code[..2])?;
-            return self.hang_up();
+            return Ok(true);
         }
         self.key("csc", &code)?;
         if ending == Ending::StartedAgain {
@@ -175,7 +212,7 @@ impl UnderWay {
         }
         self.payment.wait("details are typed", SOON, |shown| shown["stage"] == "details")?;
         if ending == Ending::CancelledBeforeSending {
-            return self.cancel();
+            return Ok(false);
         }
         let name = "Ada Byron";
         self.payment.click(&json!({ "click": "pay", "details": { "expiry": "12/39", "name": name } }))?;
@@ -183,7 +220,7 @@ impl UnderWay {
         if shown["result"]["outcome"] != ending.outcome() {
             return Err(Trouble::new(format!("{ending:?} is {}", shown["result"])));
         }
-        self.cancel()
+        Ok(false)
     }
 
     /// The caller presses keys of a field, again where one got lost.
@@ -218,38 +255,6 @@ impl UnderWay {
         let is_empty = |shown: &Value| shown["open"] == kind && field(shown, kind)["length"] == 0;
         self.payment.wait("the field is empty", SOON, is_empty).map(drop)
     }
-
-    fn hang_up(self) -> Outcome<Told> {
-        let UnderWay { mut payment, call, again, .. } = self;
-        let told = told(&call, again)?;
-        call.hang_up()?;
-        payment.wait("it has ended", SOON, |shown| {
-            matches!(shown["stage"].as_str(), Some("ended" | "stopped"))
-        })?;
-        // As the agent of a payment that does not go on would.
-        let _ = payment.click(&json!({ "click": "cancel" }));
-        Ok(told)
-    }
-
-    fn cancel(mut self) -> Outcome<Told> {
-        self.payment.click(&json!({ "click": "cancel" }))?;
-        self.payment.wait("it has ended", SOON, |shown| shown["stage"] == "ended")?;
-        let told = told(&self.call, self.again)?;
-        self.call.hang_up()?;
-        Ok(told)
-    }
-}
-
-/// What is left to be told, once it is certain that no key has reached the agent.
-fn told(call: &SmallCall, again: u32) -> Outcome<Told> {
-    let leaked = call.heard_by_agent().into_iter().filter(|code| *code < 10).count();
-    if leaked > 0 {
-        return Err(Trouble::new(format!(
-            "{leaked} packets with digits reached the agent of {}",
-            call.call_id()
-        )));
-    }
-    Ok(Told { ssrc: call.callers_ssrc(), again })
 }
 
 fn field<'s>(shown: &'s Value, kind: &str) -> &'s Value {
