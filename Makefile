@@ -64,7 +64,7 @@ test: live-packages peer-packages $(AXE) $(PSP_PEERS) lint ## Run every test
 test-long: test $(TARGET)/tools/bin/cargo-deny ## Run every test, longer, and the policy for dependencies
 	$(TARGET)/tools/bin/cargo-deny --locked check bans licenses sources
 	$(SWEPT) PROPTEST_CASES=20000 KEYHUSH_LONG=1 $(BOUND) test $(ALL)
-	KEYHUSH_LIVE_CALLS=6000 $(LIVE)
+	KEYHUSH_LONG=1 KEYHUSH_LIVE_CALLS=6000 $(LIVE)
 
 .PHONY: bench
 bench: rust build-packages ## Measure the pipeline beside DPDK's testpmd
