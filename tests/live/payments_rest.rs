@@ -17,7 +17,7 @@ use keyhush_tests::live::network::Host;
 use keyhush_tests::live::plain_agent::PlainAgent;
 use keyhush_tests::live::provider::Till;
 use keyhush_tests::live::sandbox::ROOT;
-use keyhush_tests::live::small_call::Keys;
+use keyhush_tests::live::small_call::{EVENT, Keys};
 use keyhush_tests::live::{During, Outcome, Trouble};
 use keyhush_tests::rest::{Card, Find, Secrets, What, keyed};
 
@@ -30,8 +30,10 @@ use script::{ENDINGS, Ending, KEYS, UnderWay};
 
 /// Payments at a time.
 const AT_A_TIME: usize = 20;
-/// Payments that are in the midst of a number when Keyhush is killed: one for each way of keying, and one more.
-const KILLED: usize = 4;
+/// Payments that are in the midst of a number when Keyhush is killed: two for each way of keying.
+const KILLED: usize = 6;
+/// Between two looks at the packet pool.
+const LOOKS: Duration = Duration::from_millis(150);
 /// Longer than anything of a payment or a call lingers.
 const AT_REST: Duration = Duration::from_secs(13);
 
@@ -57,8 +59,9 @@ fn nothing_of_a_card_rests_after_payments_that_ended_in_every_way_nor_after_a_ki
         assert_clean(&keyhush.core_image()?, &secrets, &callers, cards.len() - 1);
         assert_no_file_holds(&secrets, began)?;
 
-        let under_way = centre.begin_all(&cards[..many + KILLED], many)?;
+        let (under_way, looks) = centre.begin_all(&keyhush, &cards[..many + KILLED], many)?;
         callers.extend(under_way.iter().map(|payment| payment.call.callers_ssrc()));
+        assert_none_stays(&looks, &callers);
         let image = keyhush.core_image()?;
         // Digits that are under way lie where nobody may read; a kernel without such memory shows them.
         if image.unreadable > 0 {
@@ -89,8 +92,14 @@ impl Centre<'_> {
         UnderWay::begin(self.hosts, (&self.agents[whose], number), place as u16, (card, keys), ending)
     }
 
-    /// Begins a payment by each of the cards from a place on, and has all but two digits of its number keyed.
-    fn begin_all(&self, cards: &[Card], from: usize) -> Outcome<Vec<UnderWay>> {
+    /// Begins a payment by each of the cards from a place on, and has all but two digits of its number keyed; meanwhile looks at the
+    /// packet pool again and again.
+    fn begin_all(
+        &self,
+        keyhush: &Keyhush,
+        cards: &[Card],
+        from: usize,
+    ) -> Outcome<(Vec<UnderWay>, Vec<Vec<Event>>)> {
         let begin = |place: usize| {
             let mut payment = self.begin(place, &cards[place], Ending::Approved)?;
             let number = &cards[place].number;
@@ -101,7 +110,14 @@ impl Centre<'_> {
         thread::scope(|scope| {
             let threads: Vec<_> =
                 (from..cards.len()).map(|place| scope.spawn(move || begin(place))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("a thread that keys")).collect()
+            let mut looks = Vec::new();
+            while threads.iter().any(|thread| !thread.is_finished()) {
+                let pool = keyhush.memory(&[Part::PacketPool])?;
+                looks.push(pool.regions.iter().flat_map(|region| all_events(&region.bytes)).collect());
+                thread::sleep(LOOKS);
+            }
+            let under_way = threads.into_iter().map(|thread| thread.join().expect("a thread that keys"));
+            Ok((under_way.collect::<Outcome<_>>()?, looks))
         })
     }
 
@@ -159,6 +175,40 @@ fn ending(place: usize) -> Ending {
         Ending::Stalled if place >= AT_A_TIME => Ending::Approved,
         ending => ending,
     }
+}
+
+/// A telephone-event in memory: its SSRC, its sequence number and timestamp, the key's code.
+type Event = ([u8; 4], [u8; 6], u8);
+
+/// What an event with a mask has for a key.
+const MASK: u8 = 11;
+
+/// All that may be one.
+fn all_events(bytes: &[u8]) -> impl Iterator<Item = Event> + '_ {
+    let is_one = |packet: &&[u8]| packet[0] == 0x80 && packet[1] & 0x7f == EVENT && packet[12] <= MASK;
+    bytes
+        .windows(16)
+        .filter(is_one)
+        .filter_map(|packet| Some((*packet[8..].first_chunk()?, *packet[2..].first_chunk()?, packet[12])))
+}
+
+/// A packet that has just arrived may hold its digit while the process is stopped to be looked at. It does not by the next look.
+fn assert_none_stays(looks: &[Vec<Event>], callers: &BTreeSet<[u8; 4]>) {
+    let digits = |look: &[Event]| -> BTreeSet<Event> {
+        let is_digit = |event: &&Event| callers.contains(&event.0) && event.2 < 10;
+        look.iter().filter(is_digit).copied().collect()
+    };
+    for (number, pair) in looks.windows(2).enumerate() {
+        let stay: Vec<Event> = digits(&pair[0]).intersection(&digits(&pair[1])).copied().collect();
+        assert!(stay.is_empty(), "look {number}: {stay:?} stay in the packet pool");
+    }
+    let is_mask = |event: &&Event| callers.contains(&event.0) && event.2 == MASK;
+    let masks = looks.iter().flatten().filter(is_mask).count();
+    eprintln!(
+        "  looked {} times at the packet pool while keys came: {masks} masks of them seen, no digit stays",
+        looks.len()
+    );
+    assert!(masks > 0, "no packet of a key was seen");
 }
 
 /// Finds the planted card and no other.

@@ -25,7 +25,7 @@ const SAMPLES: usize = 160;
 /// G.711 µ-law silence.
 const SILENCE: u8 = 0xff;
 /// The event's payload type, the same at both ends.
-const EVENT: u8 = 101;
+pub const EVENT: u8 = 101;
 /// How often a request is sent before it is given up, and how long an answer is waited for.
 const TRIES: usize = 12;
 const ANSWERED_WITHIN: Duration = Duration::from_millis(500);
