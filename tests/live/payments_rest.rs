@@ -100,25 +100,34 @@ impl Centre<'_> {
         cards: &[Card],
         from: usize,
     ) -> Outcome<(Vec<UnderWay>, Vec<Vec<Event>>)> {
-        let begin = |place: usize| {
-            let mut payment = self.begin(place, &cards[place], Ending::Approved)?;
-            let number = &cards[place].number;
-            payment.key("pan", &number[..number.len() - 2])?;
-            Ok(payment)
-        };
-        let begin = &begin;
-        thread::scope(|scope| {
+        let begin = |place: usize| self.begin(place, &cards[place], Ending::Approved);
+        let mut under_way: Vec<UnderWay> = thread::scope(|scope| {
+            let begin = &begin;
             let threads: Vec<_> =
                 (from..cards.len()).map(|place| scope.spawn(move || begin(place))).collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("a thread that calls"))
+                .collect::<Outcome<_>>()
+        })?;
+        let looks = thread::scope(|scope| {
+            let key = |(payment, card): (&mut UnderWay, &Card)| {
+                let number = &card.number;
+                payment.key("pan", &number[..number.len() - 2])
+            };
+            let pairs = under_way.iter_mut().zip(&cards[from..]);
+            let threads: Vec<_> = pairs.map(|pair| scope.spawn(move || key(pair))).collect();
             let mut looks = Vec::new();
             while threads.iter().any(|thread| !thread.is_finished()) {
                 let pool = keyhush.memory(&[Part::PacketPool])?;
                 looks.push(pool.regions.iter().flat_map(|region| all_events(&region.bytes)).collect());
                 thread::sleep(LOOKS);
             }
-            let under_way = threads.into_iter().map(|thread| thread.join().expect("a thread that keys"));
-            Ok((under_way.collect::<Outcome<_>>()?, looks))
-        })
+            let keyed = threads.into_iter().map(|thread| thread.join().expect("a thread that keys"));
+            keyed.collect::<Outcome<Vec<()>>>()?;
+            Ok::<_, Trouble>(looks)
+        })?;
+        Ok((under_way, looks))
     }
 
     /// Takes a payment by each of the cards; answers what marked the callers' packets.

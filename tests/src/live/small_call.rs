@@ -122,9 +122,12 @@ impl SmallCall {
         let bodies = hosts.map(|host| sdp(host, 20_000 + 2 * place));
         call.ask("INVITE", "application/sdp", &bodies[0], &bodies[1])?;
         call.send("ACK", "", "")?;
-        // Nothing is answered to it: the next request may not overtake it on the agent's side.
+        // Nothing is answered to it, and the next request may not come before it.
         let mut buffer = [0; 4096];
-        call.signalling[1].recv(&mut buffer).during("waiting for an ACK")?;
+        let arrives = (0..TRIES).any(|_| call.signalling[1].recv(&mut buffer).is_ok());
+        if !arrives {
+            return Err(Trouble::new(format!("the ACK of {} does not arrive", call.call_id)));
+        }
         call.talk(media, place)?;
         Ok(call)
     }
