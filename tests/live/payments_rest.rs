@@ -32,6 +32,8 @@ use script::{ENDINGS, Ending, KEYS, UnderWay};
 const AT_A_TIME: usize = 20;
 /// Payments that are in the midst of a number when Keyhush is killed: two for each way of keying.
 const KILLED: usize = 6;
+/// How often a payment is taken again when lcores have stood still for half a second, which stops all that are under way.
+const TRIES: usize = 3;
 /// Between two looks at the packet pool.
 const LOOKS: Duration = Duration::from_millis(150);
 /// Longer than anything of a payment or a call lingers.
@@ -85,11 +87,17 @@ struct Centre<'h> {
 }
 
 impl Centre<'_> {
-    fn begin(&self, place: usize, card: &Card, ending: Ending) -> Outcome<UnderWay> {
+    fn begin(&self, place: usize, try_: usize, card: &Card, ending: Ending) -> Outcome<UnderWay> {
         let whose = place % self.agents.len();
         let number = if AGENTS[whose].1 == "harbour" { HARBOUR[0] } else { MEADOW };
         let keys = KEYS[place % KEYS.len()];
-        UnderWay::begin(self.hosts, (&self.agents[whose], number), place as u16, (card, keys), ending)
+        UnderWay::begin(
+            self.hosts,
+            (&self.agents[whose], number),
+            (place + 1_000 * try_) as u16,
+            (card, keys),
+            ending,
+        )
     }
 
     /// Begins a payment by each of the cards from a place on, and has all but two digits of its number keyed; meanwhile looks at the
@@ -100,7 +108,7 @@ impl Centre<'_> {
         cards: &[Card],
         from: usize,
     ) -> Outcome<(Vec<UnderWay>, Vec<Vec<Event>>)> {
-        let begin = |place: usize| self.begin(place, &cards[place], Ending::Approved);
+        let begin = |place: usize| self.begin(place, 0, &cards[place], Ending::Approved);
         let mut under_way: Vec<UnderWay> = thread::scope(|scope| {
             let begin = &begin;
             let threads: Vec<_> =
@@ -132,8 +140,10 @@ impl Centre<'_> {
 
     /// Takes a payment by each of the cards; answers what marked the callers' packets.
     fn take(&self, cards: &[Card]) -> Outcome<BTreeSet<[u8; 4]>> {
-        let (next, told) =
-            (AtomicUsize::new(0), Mutex::new((BTreeMap::<(Ending, Keys), u32>::new(), 0, Vec::new())));
+        let (next, told) = (
+            AtomicUsize::new(0),
+            Mutex::new((BTreeMap::<(Ending, Keys), u32>::new(), 0, BTreeMap::<String, u32>::new())),
+        );
         let take = || {
             let mut callers = BTreeSet::new();
             loop {
@@ -141,14 +151,19 @@ impl Centre<'_> {
                 let Some(card) = cards.get(place) else { return Ok(callers) };
                 let ending = ending(place);
                 let fault = |trouble| Trouble::new(format!("payment {place}, {ending:?}: {trouble}"));
-                let payment = self.begin(place, card, ending).map_err(fault)?;
-                let over = payment.end(ending).map_err(fault)?;
-                callers.insert(over.ssrc);
-                let mut told = told.lock().expect("nobody panics while telling");
-                told.1 += over.again;
-                match over.stopped {
-                    None => *told.0.entry((ending, KEYS[place % KEYS.len()])).or_default() += 1,
-                    Some(why) => told.2.push(why),
+                for try_ in 0.. {
+                    // Another call, hence other ports.
+                    let payment = self.begin(place, try_, card, ending).map_err(fault)?;
+                    let over = payment.end(ending).map_err(fault)?;
+                    callers.insert(over.ssrc);
+                    let mut told = told.lock().expect("nobody panics while telling");
+                    told.1 += over.again;
+                    let Some(why) = over.stopped else {
+                        *told.0.entry((ending, KEYS[place % KEYS.len()])).or_default() += 1;
+                        break;
+                    };
+                    *told.2.entry(why).or_default() += 1;
+                    assert!(try_ < TRIES, "payment {place} is stopped again and again: {:?}", told.2);
                 }
             }
         };
@@ -171,9 +186,7 @@ impl Centre<'_> {
             eprintln!("  {ending:?}: {events} by events, {tones} by tones, {info} by INFO");
         }
         eprintln!("  fields that were keyed again because a key got lost: {again}");
-        eprintln!("  stopped: {} {stopped:?}", stopped.len());
-        // A busy machine stops a payment now and then, and more would be a fault.
-        assert!(stopped.len() * 20 <= cards.len(), "payments were stopped");
+        eprintln!("  taken again because a busy machine had stopped them: {stopped:?}");
         Ok(callers?.into_iter().flatten().collect())
     }
 }

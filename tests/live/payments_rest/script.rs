@@ -131,7 +131,8 @@ impl UnderWay {
         thread::sleep(QUIET);
         let mut this = UnderWay { payment, call, card: card.clone(), keys, again: 0 };
         this.call.key(End::Agent, &reference, Keys::Events)?;
-        this.payment.wait("the number is awaited", SOON, |shown| shown["open"] == "pan")?;
+        let is_decided = |shown: &Value| shown["open"] == "pan" || shown["stage"] == "stopped";
+        this.payment.wait("the number is awaited", SOON, is_decided)?;
         Ok(this)
     }
 
