@@ -20,6 +20,7 @@
 //! | [`rest`] | card numbers in what is left of a payment |
 //! | [`live`] | real telephones and SIP peers, and Keyhush between them |
 //! | [`https`] | a small HTTPS server for those whom Keyhush asks |
+//! | [`crowd`] | thousands of agents' pages, and clients that are slow |
 //! | [`psp_peers`] | other people's idea of a PSP: localstripe, Adyen's description |
 //! | [`psp_sandbox`] | a PSP that takes no money and does whatever can happen |
 //! | [`corpus`] | captures and messages that nobody here made |
@@ -28,6 +29,7 @@
 
 pub mod appliance;
 pub mod corpus;
+pub mod crowd;
 pub mod faults;
 pub mod frame;
 pub mod https;
