@@ -16,6 +16,7 @@ use keyhush_tests::live::{Outcome, sandbox};
 mod browser;
 mod calls;
 mod contact_centre;
+mod crowd;
 mod dots;
 mod endings;
 mod faults;

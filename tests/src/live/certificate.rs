@@ -23,10 +23,15 @@ impl Certificate {
     pub fn new(name: &str) -> Outcome<Certificate> {
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let made = rcgen::generate_simple_self_signed(names).during("making a certificate")?;
-        let file = |kind: &str| Path::new(ROOT).join(format!("{name}.{kind}.pem"));
-        let files = Certificate { certificate: file("certificate"), key: file("key") };
+        let files = Self::named(name);
         fs::write(&files.certificate, made.cert.pem()).during(files.certificate.display())?;
         fs::write(&files.key, made.signing_key.serialize_pem()).during(files.key.display())?;
         Ok(files)
+    }
+
+    /// The files that bear `name`.
+    pub fn named(name: &str) -> Certificate {
+        let file = |kind: &str| Path::new(ROOT).join(format!("{name}.{kind}.pem"));
+        Certificate { certificate: file("certificate"), key: file("key") }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -92,6 +92,21 @@ impl ContactCentre {
         Ok(())
     }
 
+    /// Lets Keyhush serve the hosts, and that many agents of harbour who have no browsers: `agent-0` and so on. Answers where the page
+    /// is, too.
+    ///
+    /// # Errors
+    /// When it does not come up, with what it said.
+    pub fn without_browsers(
+        pairs: &[[&Host; 2]],
+        provider: &Place,
+        agents: usize,
+    ) -> Outcome<(Keyhush, SocketAddrV4)> {
+        let agents: Vec<_> = (0..agents).map(|number| (format!("agent-{number}"), "harbour")).collect();
+        let settings = furnish_for(PAGE_PORT, pairs, provider, &agents)?;
+        Ok((Keyhush::start_with(&settings)?, SocketAddrV4::new(Ipv4Addr::LOCALHOST, PAGE_PORT)))
+    }
+
     /// An agent who has signed in, in a window of their own.
     ///
     /// # Errors
@@ -168,13 +183,29 @@ impl Call {
 /// # Errors
 /// When a file cannot be written or an agent not be added.
 pub fn furnish(port: u16, pairs: &[[&Host; 2]], provider: &Place) -> Outcome<String> {
+    let agents = AGENTS.map(|(name, tenant)| (name.to_owned(), tenant));
+    furnish_for(port, pairs, provider, &agents)
+}
+
+/// The same for other agents.
+fn furnish_for(
+    port: u16,
+    pairs: &[[&Host; 2]],
+    provider: &Place,
+    agents: &[(String, &str)],
+) -> Outcome<String> {
     let settings = keyhush::wires(pairs)? + &tables(port)?;
     write_tenants(provider)?;
     let file = keyhush::write_settings(&settings)?;
-    for (name, tenant) in AGENTS {
+    for (name, tenant) in agents {
         add_agent(&file, name, tenant)?;
     }
     Ok(settings)
+}
+
+/// The file of the certificate that the page shows.
+pub fn certificate() -> PathBuf {
+    Certificate::named("keyhush").certificate
 }
 
 fn tables(port: u16) -> Outcome<String> {

@@ -29,11 +29,18 @@ pub fn binary() -> Outcome<PathBuf> {
     if let Some(named) = env::var_os("KEYHUSH_BINARY") {
         return Ok(named.into());
     }
-    let program = env::current_exe().during("finding this program's own file")?;
-    let beside = program.ancestors().skip(1).take(2).map(|directory| directory.join("keyhush"));
-    beside.into_iter().find(|path| path.is_file()).ok_or_else(|| {
+    beside("keyhush")?.ok_or_else(|| {
         Trouble::new("the binary `keyhush` is not built: `cargo build -p keyhush`, or set KEYHUSH_BINARY")
     })
+}
+
+/// The binary of that name that was built beside this program.
+///
+/// # Errors
+/// When this program does not know where it is.
+pub fn beside(name: &str) -> Outcome<Option<PathBuf>> {
+    let program = env::current_exe().during("finding this program's own file")?;
+    Ok(program.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.is_file()))
 }
 
 impl Keyhush {
