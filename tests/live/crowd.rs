@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use keyhush_tests::crowd::visit::{Visit, trusting};
-use keyhush_tests::crowd::{OF_ONE_AGENT, Plan, Tally as Present, last_tally};
+use keyhush_tests::crowd::{OF_ONE_AGENT, OF_ONE_PAYMENT, Plan, Tally as Present, last_tally};
 use keyhush_tests::live::contact_centre::{ContactCentre, PASSWORD, certificate};
 use keyhush_tests::live::keyhush::{Keyhush, beside};
 use keyhush_tests::live::network::{Host, settled};
@@ -25,9 +25,6 @@ use crate::{hosts, sandboxed};
 /// Some fifty at once: each lasts two and a half seconds.
 const LOAD: Load = Load { calls: 200, a_second: 20 };
 
-/// Pages of one payment; the slow ones' come beside them.
-const OF_ONE_PAYMENT: usize = 6;
-
 #[test]
 fn no_packet_is_lost_while_a_crowd_is_at_the_page() {
     sandboxed(|| {
@@ -35,7 +32,8 @@ fn no_packet_is_lost_while_a_crowd_is_at_the_page() {
             if env::var_os("KEYHUSH_LONG").is_some() { (10_000, 500) } else { (2_000, 100) };
         let [caller, agent] = hosts()?;
         let nobody = Place { address: SocketAddr::from(([127, 0, 0, 1], 1)), certificate: None };
-        let agents = subscribers.div_ceil(OF_ONE_PAYMENT * OF_ONE_AGENT);
+        let payments = subscribers.div_ceil(OF_ONE_PAYMENT - 2);
+        let agents = payments.div_ceil(OF_ONE_AGENT);
         let (keyhush, page) = ContactCentre::without_browsers(&[[&caller, &agent]], &nobody, agents + 1)?;
         let config = trusting(&certificate())?;
         let sign_in = |number: usize| {
@@ -44,14 +42,7 @@ fn no_packet_is_lost_while_a_crowd_is_at_the_page() {
         let cookies = (0..agents).map(sign_in).collect::<Outcome<Vec<String>>>()?;
         let own = sign_in(agents)?;
         let alone = calls_beside_an_agent(&keyhush, [&caller, &agent], page, &own)?;
-        let plan = Plan {
-            address: page,
-            certificate: certificate(),
-            cookies,
-            subscribers,
-            of_one_payment: OF_ONE_PAYMENT,
-            slow,
-        };
+        let plan = Plan { address: page, certificate: certificate(), cookies, subscribers, payments, slow };
         let mut crowd = gather(&plan)?;
         let present = |crowd: &mut Running| {
             crowd.wait_until("the crowd is there", Duration::from_secs(180), last_tally)

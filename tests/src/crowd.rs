@@ -41,8 +41,8 @@ pub struct Plan {
     pub cookies: Vec<String>,
     /// Pages that wait for events.
     pub subscribers: usize,
-    /// Of them, of one payment: fewer than [`OF_ONE_PAYMENT`], so that slow ones have room beside them.
-    pub of_one_payment: usize,
+    /// The payments whose pages they are: so many that no payment has more than [`OF_ONE_PAYMENT`], those of slow ones included.
+    pub payments: usize,
     /// Clients that are slow.
     pub slow: usize,
 }
@@ -105,7 +105,7 @@ struct Crowd<'p> {
 
 impl<'p> Crowd<'p> {
     fn new(plan: &'p Plan, config: Arc<ClientConfig>) -> Outcome<Self> {
-        let payments = plan.subscribers.div_ceil(plan.of_one_payment.clamp(1, OF_ONE_PAYMENT));
+        let payments = plan.payments;
         let mut pages = Vec::new();
         for cookie in &plan.cookies {
             let many = OF_ONE_AGENT.min(payments - pages.len());

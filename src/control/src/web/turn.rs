@@ -26,14 +26,15 @@ use super::stream::Stream;
 use super::talk::{Phase, Polled, Talk};
 use super::{Door, Order, State};
 
-/// Connections that are polled in a turn.
-const POLLS: usize = 64;
+/// Connections that are polled in a turn. A turn costs little itself, and whoever has just asked waits for the end of it: many short ones
+/// serve as many as few long ones.
+const POLLS: usize = 32;
 /// Of those, such as are still in their handshake: it costs a hundred times a request.
-const HANDSHAKES: usize = 4;
+const HANDSHAKES: usize = 1;
 /// Connections that are accepted in a turn at one address.
-const ACCEPTS: usize = 16;
-/// Requests of one connection that are answered in a turn.
-const PIPELINED: usize = 4;
+const ACCEPTS: usize = 4;
+/// Requests of one connection that are answered in a turn; browsers send one at a time.
+const PIPELINED: usize = 2;
 
 /// Whether somebody waits to be accepted.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -32,12 +32,15 @@ const KEYS: &[u8] = b"411111111111111*";
 
 struct Extent {
     subscribers: usize,
+    /// Their payments: ours come beside them.
+    payments: usize,
     slow: usize,
     rounds: usize,
     /// Keys pressed in a round; twice as often each page is asked for.
     samples: usize,
     /// Payments in SecureMode at once, where many are.
     secured: usize,
+    /// How long the processor's time is watched; three times as long with the crowd, whose streams are given a sign of life each 15 s.
     watched: Duration,
 }
 
@@ -64,15 +67,17 @@ fn main() -> ExitCode {
     measure(&if std::env::var_os("KEYHUSH_LONG").is_some() {
         Extent {
             subscribers: 10_000,
+            payments: 9_900,
             slow: 500,
             rounds: 3,
-            samples: 200,
+            samples: 150,
             secured: 100,
             watched: Duration::from_secs(5),
         }
     } else {
         Extent {
             subscribers: 1_000,
+            payments: 990,
             slow: 50,
             rounds: 1,
             samples: 60,
@@ -94,7 +99,7 @@ struct Found {
 fn measure(extent: &Extent) {
     allow_files();
     let ours = (extent.secured + 1).div_ceil(OF_ONE_AGENT) + 1;
-    let ground = Ground::new(ours + extent.subscribers.div_ceil(OF_ONE_AGENT));
+    let ground = Ground::new(ours + extent.payments.div_ceil(OF_ONE_AGENT));
     let config = trusting(&ground.certificate).expect("a certificate");
     let mut rounds: [Vec<Found>; 2] = Default::default();
     for round in 0..extent.rounds {
@@ -150,7 +155,11 @@ fn round_of(ground: &Ground, config: &Arc<ClientConfig>, extent: &Extent, crowd:
         println!("memory: {each:.1} KiB a subscriber or slow client, with its payment");
     }
     // It is still while nothing is asked.
-    let busy = processor_share(extent.watched);
+    if crowd.is_some() {
+        // What slow readers asked for is written until their buffers are full.
+        std::thread::sleep(extent.watched);
+    }
+    let busy = processor_share(if crowd.is_some() { 3 * extent.watched } else { extent.watched });
     println!(
         "control thread, {}: {:.2} % of a core",
         if crowd.is_some() { "crowd" } else { "idle" },
@@ -159,6 +168,8 @@ fn round_of(ground: &Ground, config: &Arc<ClientConfig>, extent: &Extent, crowd:
     let mut visit = Visit::begin(address, config, &ground.cookies[0]).expect("a visit");
     let paired = pair(&core, &mut visit, address, config, &ground.cookies[0], 1);
     let (call, views) = &paired[0];
+    let live = processor_share(extent.watched);
+    println!("the same with one payment in SecureMode: {:.2} %", live * 100.0);
     let payment = visit.begin_payment().expect("a payment");
     let mut found = Found::default();
     for number in 0..extent.samples {
@@ -283,7 +294,7 @@ impl Crowd {
             certificate: ground.certificate.clone(),
             cookies: ground.cookies[ours..].to_vec(),
             subscribers: extent.subscribers,
-            of_one_payment: 1,
+            payments: extent.payments,
             slow: extent.slow,
         };
         let file = ground.path("plan.json");
