@@ -96,6 +96,9 @@ struct Found {
     keys: Vec<f64>,
 }
 
+/// One kind of what a round found.
+type Kind = fn(&Found) -> &Vec<f64>;
+
 fn measure(extent: &Extent) {
     allow_files();
     let ours = (extent.secured + 1).div_ceil(OF_ONE_AGENT) + 1;
@@ -113,7 +116,7 @@ fn measure(extent: &Extent) {
     secured(&ground, &config, extent);
     println!("| what | idle p50, ms | p99 | with the crowd p50 | p99 | p99's ratio | ratios of the rounds |");
     println!("|---|--:|--:|--:|--:|--:|---|");
-    let of: [(&str, fn(&Found) -> &Vec<f64>); 3] = [
+    let of: [(&str, Kind); 3] = [
         ("`GET /api/payments/{id}`", |found| &found.states),
         ("the page of a payment", |found| &found.pages),
         ("key to asterisk", |found| &found.keys),
