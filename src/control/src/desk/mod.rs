@@ -7,6 +7,7 @@
 //! | [`calls`] | the calls that are up, and whose they are |
 //! | [`heartbeat`] | whether the data path lives |
 //! | [`records`] | results on the disk, one after the other, until they are there |
+//! | `on_page` | a session with its page |
 //! | [`paying`] | a payment on its way to the PSP and back |
 //! | [`leftovers`] | attempts of which nobody knows what became of them, asked about |
 //! | [`people`] | who is signed in |
@@ -23,7 +24,7 @@ use std::sync::atomic::AtomicBool;
 
 use handover::{Answer, CallEvent, CallHandle, Command, Instant, LcoreLink, Refusal, Request, Rules, Side};
 use payment::pairing::PairingLimits;
-use payment::session::{Click, Handled, Icon, Input, Output, Session, Shown, Unmaskable};
+use payment::session::{Click, Handled, Icon, Input, Output, Session, Unmaskable};
 use payment::{BrandTable, Money, Pairing, SessionId, TenantId};
 use secret::{Digit, Vault};
 
@@ -37,6 +38,7 @@ pub(crate) mod directory;
 pub(crate) mod figures;
 pub(crate) mod heartbeat;
 pub(crate) mod leftovers;
+mod on_page;
 pub(crate) mod pages;
 pub(crate) mod paying;
 pub(crate) mod people;
@@ -44,10 +46,11 @@ pub(crate) mod records;
 pub(crate) mod shown;
 
 use calls::KnownCalls;
-use directory::{Directory, Served};
+use directory::Directory;
 use figures::Figures;
 use heartbeat::Heartbeat;
 use leftovers::Leftovers;
+pub(crate) use on_page::{NoPayment, Payment};
 use paying::Attempts;
 use records::Records;
 
@@ -121,36 +124,6 @@ enum Asked {
     Enter { payment: SessionId, call: CallHandle, token: u64 },
     /// Something that is done, whatever is answered.
     Other,
-}
-
-/// A payment session with its page.
-pub(crate) struct Payment {
-    pub(crate) session: Session,
-    pub(crate) name: String,
-    pub(crate) agent: Agent,
-    pub(crate) served: Arc<Served>,
-    pub(crate) channel: Channel,
-    pub(crate) money: Money,
-    pub(crate) order: String,
-    tenant: TenantId,
-    timer: Option<Instant>,
-    icon: Icon,
-    field_open: bool,
-    over: Option<Instant>,
-    attempts: Attempts,
-}
-
-/// Why there is no new payment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum NoPayment {
-    /// The agent's tenant is not served any more.
-    NoTenant,
-    /// There are too many.
-    TooMany,
-    /// The order's text may not be.
-    Order,
-    /// The system gives no random bytes.
-    NoRandom,
 }
 
 impl Desk {
@@ -587,18 +560,6 @@ impl Desk {
     /// The tenants.
     pub(crate) fn directory(&self) -> &Arc<Directory> {
         &self.directory
-    }
-}
-
-impl Payment {
-    /// Whether the agent's keys are none of ours: pairing is done, and what came of it is not yet known.
-    fn is_under_way(&self) -> bool {
-        let stage = self.session.view().stage;
-        matches!(stage, Shown::Securing | Shown::Keying | Shown::Details | Shown::Sending | Shown::Resolving)
-    }
-
-    fn is_live(&self) -> bool {
-        self.icon != Icon::Off || (self.over.is_none() && self.session.holds_card())
     }
 }
 
