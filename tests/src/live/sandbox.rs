@@ -169,9 +169,9 @@ pub fn keep(name: &str) -> Outcome<PathBuf> {
 /// When this program does not find its own file.
 pub fn build_directory() -> Outcome<PathBuf> {
     let program = env::current_exe().during("finding this program's own file")?;
-    // …/target/debug/deps/live-0123 and …/target/debug/demo both lie two or three below the build directory.
-    let target = program.ancestors().find(|path| path.join("CACHEDIR.TAG").exists());
-    Ok(target.unwrap_or(Path::new("/tmp")).to_owned())
+    // …/target/debug/deps/live-0123 and …/target/debug/demo both lie in the profile's directory.
+    let profile = program.ancestors().find(|path| path.ends_with("debug") || path.ends_with("release"));
+    Ok(profile.and_then(Path::parent).unwrap_or(Path::new("/tmp")).to_owned())
 }
 
 /// Runs a command of the system to its end.

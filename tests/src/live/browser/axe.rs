@@ -27,18 +27,17 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The script, where `make` puts it: `KEYHUSH_AXE`, else in the build directory.
+/// The script, where `make` puts it: among its tools, which `KEYHUSH_TOOLS` names.
 fn script() -> Outcome<PathBuf> {
-    if let Some(named) = env::var_os("KEYHUSH_AXE") {
-        return Ok(named.into());
-    }
-    let file = build_directory()?.join("tools/axe/axe_playwright_python/axe.min.js");
+    let tools = match env::var_os("KEYHUSH_TOOLS") {
+        Some(named) => named.into(),
+        None => build_directory()?.join("tools"),
+    };
+    let file = tools.join("axe/axe_playwright_python/axe.min.js");
     if file.is_file() {
         return Ok(file);
     }
-    Err(Trouble::new(
-        "axe-core is not there: `make test` fetches it, or set KEYHUSH_AXE to the file axe.min.js",
-    ))
+    Err(Trouble::new(format!("axe-core is not there: `make test` fetches it to {}", file.display())))
 }
 
 impl Window {
