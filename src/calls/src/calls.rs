@@ -138,7 +138,8 @@ impl Calls {
     /// its flows, those that come later too.
     ///
     /// # Errors
-    /// As [`Calls::secure`]; [`Refusal::MediaElsewhere`] where the caller was not heard on a flow that the last SDP of the
+    /// As [`Calls::secure`]; [`Refusal::Contested`] where another call in progress claims a flow on which the caller is awaited,
+    /// unless a payment holds this one already; [`Refusal::MediaElsewhere`] where the caller was not heard on a flow that the last SDP of the
     /// customer's side announced, or not lately, and [`Refusal::Codec`] where all that was heard cannot be masked and the
     /// rules do not let it pass.
     pub fn enter(
@@ -151,6 +152,9 @@ impl Calls {
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
         self.may_be_secured(slot)?;
+        if !self.is_held(call) && self.is_contested(slot) {
+            return Err(Refusal::Contested);
+        }
         self.may_be_masked(now, slot, rules)?;
         if let Some(call) = self.table.get_mut(slot) {
             call.held = true;

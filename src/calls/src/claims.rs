@@ -117,6 +117,19 @@ impl Flows {
         })
     }
 
+    /// The claim of the call that a flow goes by, as slot and stamp.
+    pub(crate) fn owners(&self, key: &FlowKey) -> Option<(u32, u64)> {
+        self.entries.get(key)?.owner.map(|(stamp, slot)| (slot, stamp))
+    }
+
+    /// Whether any claim on a flow is of a call of which `is_another` holds. One with more claims than anybody needs is taken for
+    /// such a flow.
+    pub(crate) fn is_claimed_by(&self, key: &FlowKey, is_another: impl Fn(u32) -> bool) -> bool {
+        self.entries.get(key).is_some_and(|entry| {
+            entry.claims.len() > LOOKED_AT || entry.claims.values().any(|slot| is_another(*slot))
+        })
+    }
+
     /// The flows as the lcores were told.
     pub(crate) fn installed(&self) -> impl Iterator<Item = Flow> + '_ {
         self.entries.values().filter_map(|entry| entry.installed)

@@ -74,10 +74,15 @@ impl Call {
 }
 
 impl Calls {
-    /// The caller of a call was heard on a flow. Other calls that claim it may be meant as well.
+    /// The caller of a call was heard on a flow: of that which the flow goes by, and of others that are the same conversation.
+    /// What merely claims it hears nobody.
     pub fn caller_heard(&mut self, now: Instant, flow: &FlowKey, at: Instant, content: Content) {
-        let mut rearmed = [None; HEARERS];
-        for ((slot, claim), rearmed) in self.flows.claimants(flow).take(HEARERS).zip(&mut rearmed) {
+        let Some(owners) = self.flows.owners(flow) else { return };
+        let of_it = |(slot, _): &(u32, u64)| *slot == owners.0 || self.is_one_conversation(*slot, owners.0);
+        let others = self.flows.claimants(flow).take(HEARERS).filter(of_it);
+        let hearers: Vec<(u32, u64)> = core::iter::once(owners).chain(others).collect();
+        let mut rearmed = [None; HEARERS + 1];
+        for ((slot, claim), rearmed) in hearers.into_iter().zip(&mut rearmed) {
             let Some(call) = self.table.get_mut(slot) else { continue };
             if let Some(one) = call.destinations.iter_mut().find(|one| one.stamp == claim) {
                 one.heard = Some(Heard::after(one.heard, at, content));
@@ -91,6 +96,33 @@ impl Calls {
         for slot in rearmed.into_iter().flatten() {
             self.schedule(now, slot);
         }
+    }
+
+    /// Whether two calls are one conversation that comes by twice: the carrier's side awaits the agent at the same place in both,
+    /// or one has its SecureMode from the other. Whoever is on the customer's side can claim the agent's place, but not
+    /// have the carrier name that of another caller.
+    fn is_one_conversation(&self, one: u32, other: u32) -> bool {
+        let (Some(first), Some(second)) = (self.table.get(one), self.table.get(other)) else { return false };
+        let inherits =
+            |heir: &Call, slot: u32| heir.heir_of.is_some_and(|of| self.table.slot_of(of) == Some(slot));
+        let place =
+            |place: &&Destination| place.key.from == Side::Customer && place.party.is_some() && place.current;
+        let has = |key: &FlowKey| second.destinations.iter().filter(place).any(|place| place.key == *key);
+        inherits(first, other)
+            || inherits(second, one)
+            || first.destinations.iter().filter(place).any(|place| has(&place.key))
+    }
+
+    /// Whether another call that is up claims a flow on which this one awaits the caller.
+    pub(crate) fn is_contested(&self, slot: u32) -> bool {
+        let another = |other: u32| {
+            let is_up = self.table.get(other).is_some_and(|call| !call.has_ended());
+            other != slot && is_up && !self.is_one_conversation(slot, other)
+        };
+        let awaited = |one: &&Destination| one.key.from == Side::Carrier && one.current;
+        self.table.get(slot).is_some_and(|call| {
+            call.destinations.iter().filter(awaited).any(|one| self.flows.is_claimed_by(&one.key, another))
+        })
     }
 
     pub(crate) fn may_be_masked(&self, now: Instant, slot: u32, rules: Rules) -> Result<(), Refusal> {

@@ -179,6 +179,8 @@ pub enum ErrorCode {
     MediaElsewhere,
     /// The tones of its codec cannot be masked.
     Codec,
+    /// Another call claims the same audio.
+    Contested,
     /// A payment is being taken in the call.
     Paired,
     /// What was to be read again is wrong; what was there before stays in use.
@@ -208,6 +210,10 @@ impl From<Refusal> for Reply {
             Refusal::Codec => {
                 (ErrorCode::Codec, "the caller's audio is of a codec whose tones cannot be masked")
             }
+            Refusal::Contested => (
+                ErrorCode::Contested,
+                "another call in progress claims the same audio: whose keys are in it cannot be told",
+            ),
             Refusal::Paired => (
                 ErrorCode::Paired,
                 "a payment is being taken in this call; --force ends SecureMode all the same, and its page says STOP",

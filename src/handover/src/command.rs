@@ -94,6 +94,8 @@ pub enum Refusal {
     Codec,
     /// A payment holds the call in SecureMode.
     Paired,
+    /// Another call in progress claims the same audio: whose keys are in it cannot be told.
+    Contested,
 }
 
 /// A call for the console. No digit, and nothing that could be one.

@@ -154,3 +154,78 @@ fn a_call_that_ended_loses_nobody() {
     network.seconds(60);
     assert!(network.calls.is_empty());
 }
+
+/// Somebody on the customer's side claims the agent's place in a call of their own.
+fn claim(network: &mut Network, call_id: &str) -> CallHandle {
+    network.send(Customer, request("INVITE", 1).call(call_id).sdp(&audio(AGENT, 5000)));
+    network.send(Carrier, response(200, "INVITE", 1).call(call_id).sdp(&audio("198.51.100.9", 4100)));
+    network.send(Customer, request("ACK", 1).call(call_id).tags("a", "b"));
+    network.find(call_id)
+}
+
+#[test]
+fn audio_that_two_calls_claim_is_nobodys_until_one_has_ended() {
+    let mut network = Network::new();
+    let rogue = claim(&mut network, "rogue");
+    network.call_up("call-1");
+    let call = network.find("call-1");
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(network.flow(Carrier, AGENT, 5000).call, rogue, "it came first");
+    assert_eq!(enter(&mut network, call), Err(Refusal::Contested));
+    assert_eq!(enter(&mut network, rogue), Err(Refusal::Contested));
+    assert!(!network.calls.is_secured(call) && !network.calls.is_secured(rogue));
+    network.send(Customer, request("BYE", 9).call("rogue").tags("a", "b"));
+    network.send(Carrier, response(200, "BYE", 9).call("rogue"));
+    assert_eq!(
+        enter(&mut network, call),
+        Err(Refusal::MediaElsewhere),
+        "what was heard before was not its own"
+    );
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+}
+
+#[test]
+fn a_held_call_keeps_its_audio_when_others_claim_it() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    // More than are looked at where it is heard.
+    let mut rogue = call;
+    for number in 0..12 {
+        rogue = claim(&mut network, &format!("rogue-{number}"));
+    }
+    for _ in 0..10 {
+        network.hear(AGENT, 5000, Content::Audio);
+        millis(&mut network, 400);
+        assert!(!lost(&network));
+    }
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(network.flow(Carrier, AGENT, 5000).call, call, "presses are its own");
+    assert_eq!(enter(&mut network, call), Ok(()), "it is held already");
+    assert_eq!(enter(&mut network, rogue), Err(Refusal::Contested));
+}
+
+#[test]
+fn a_held_call_whose_media_moves_to_what_another_claimed_before_loses_its_caller() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    network.send(Customer, request("INVITE", 1).call("rogue").sdp(&audio(AGENT, 5002)));
+    network.send(Customer, request("INVITE", 2).tags("b", "a").sdp(&audio(AGENT, 5002)));
+    for _ in 0..3 {
+        network.hear(AGENT, 5002, Content::Audio);
+        millis(&mut network, 200);
+    }
+    assert_eq!(network.last_news, [CallEvent::MediaLost { call }]);
+}
+
+#[test]
+fn one_conversation_that_comes_by_as_two_calls_is_heard_in_both() {
+    let (mut network, call) = up();
+    network.call_up("call-2");
+    let other = network.find("call-2");
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    assert_eq!(enter(&mut network, other), Ok(()));
+}

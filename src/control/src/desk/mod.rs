@@ -306,6 +306,7 @@ impl Desk {
                 Refusal::Encrypted => Input::Unmaskable { call, token, why: Unmaskable::Encrypted },
                 Refusal::MediaElsewhere => Input::Unmaskable { call, token, why: Unmaskable::MediaElsewhere },
                 Refusal::Codec => Input::Unmaskable { call, token, why: Unmaskable::Codec },
+                Refusal::Contested => Input::Unmaskable { call, token, why: Unmaskable::Contested },
                 Refusal::Busy | Refusal::Paired => Input::Unmaskable { call, token, why: Unmaskable::Busy },
             },
             Answer::Calls { .. } => return,

@@ -296,6 +296,10 @@ const fn unmaskable(why: Unmaskable) -> &'static str {
         Unmaskable::NoSuchCall => {
             "The call has ended, or has been transferred. Choose Start again when you are speaking to the caller."
         }
+        Unmaskable::Contested => {
+            "Another call in progress claims the same sound, so whose keys are in it cannot be told. Do not let the caller key a \
+             card number. End any other call on your telephone and ring the caller again, or tell your supervisor."
+        }
         Unmaskable::Busy => {
             "Keyhush has too much to do. Do not let the caller key a card number yet. Choose Start again in a minute."
         }

@@ -121,6 +121,8 @@ pub enum Unmaskable {
     NoSuchCall,
     /// The data path has too much to do.
     Busy,
+    /// Another call in progress claims the same audio.
+    Contested,
 }
 
 /// Why a session is over.

@@ -11,6 +11,7 @@ fn a_call_that_cannot_be_masked_is_refused_with_the_reason() {
         (Refusal::Encrypted, Unmaskable::Encrypted),
         (Refusal::NoSuchCall, Unmaskable::NoSuchCall),
         (Refusal::Busy, Unmaskable::Busy),
+        (Refusal::Contested, Unmaskable::Contested),
     ] {
         let mut rig = Rig::new();
         rig.answer = Some(Err(refusal));

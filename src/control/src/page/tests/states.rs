@@ -201,6 +201,7 @@ pub(super) fn all() -> Vec<(String, PageView)> {
         Unmaskable::Codec,
         Unmaskable::NoSuchCall,
         Unmaskable::Busy,
+        Unmaskable::Contested,
     ];
     let lost = [Lost::Heartbeat, Lost::Media, Lost::ForcedOff];
     let not_issued = [NotIssued::Full, NotIssued::NoRoom, NotIssued::Random];
