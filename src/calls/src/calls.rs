@@ -140,8 +140,8 @@ impl Calls {
     /// # Errors
     /// As [`Calls::secure`]; [`Refusal::Contested`] where another call in progress claims a flow on which the caller is awaited,
     /// unless a payment holds this one already; [`Refusal::MediaElsewhere`] where the caller was not heard on a flow that the last SDP of the
-    /// customer's side announced, or not lately, and [`Refusal::Codec`] where all that was heard cannot be masked and the
-    /// rules do not let it pass.
+    /// customer's side announced, or not lately, and [`Refusal::Codec`] where all that was heard cannot be masked, even if the
+    /// rules let it pass: its tones would leave.
     pub fn enter(
         &mut self,
         now: Instant,
@@ -155,7 +155,7 @@ impl Calls {
         if !self.is_held(call) && self.is_contested(slot) {
             return Err(Refusal::Contested);
         }
-        self.may_be_masked(now, slot, rules)?;
+        self.may_be_masked(now, slot)?;
         if let Some(call) = self.table.get_mut(slot) {
             call.held = true;
             call.watched_since = Some(now);

@@ -54,21 +54,27 @@ impl Destination {
 
 impl Call {
     /// Whether the caller is heard where the last SDP says, and can be masked.
-    fn may_be_masked(&self, now: Instant, rules: Rules) -> Result<(), Refusal> {
+    fn may_be_masked(&self, now: Instant) -> Result<(), Refusal> {
         let current = self.destinations.iter().filter(|one| one.current);
         let heard = current.filter(|one| one.heard_until(LATELY).is_some_and(|until| now <= until));
         let mut heard = heard.filter_map(|one| one.heard).peekable();
         if heard.peek().is_none() {
             return Err(Refusal::MediaElsewhere);
         }
-        let can_be = rules.passes_unmaskable() || heard.any(|heard| heard.is_maskable != Some(false));
-        if can_be { Ok(()) } else { Err(Refusal::Codec) }
+        if heard.any(|heard| heard.is_maskable != Some(false)) { Ok(()) } else { Err(Refusal::Codec) }
+    }
+
+    /// Whether what was heard last does not leave with its tones in it.
+    fn is_masked(&self, one: &Destination) -> bool {
+        let passes = self.rules.is_some_and(Rules::passes_unmaskable);
+        !passes || one.heard.is_none_or(|heard| heard.is_maskable != Some(false))
     }
 
     /// When the caller counts as lost, unless heard before; `None` while that is no matter, or told.
     pub(crate) fn lost_at(&self) -> Option<Instant> {
         let begun = self.watched_since? + LOST;
-        let heard = self.destinations.iter().filter_map(|one| one.heard_until(LOST)).max();
+        let heard = self.destinations.iter().filter(|one| self.is_masked(one));
+        let heard = heard.filter_map(|one| one.heard_until(LOST)).max();
         Some(heard.map_or(begun, |heard| heard.max(begun)))
     }
 }
@@ -87,8 +93,9 @@ impl Calls {
             if let Some(one) = call.destinations.iter_mut().find(|one| one.stamp == claim) {
                 one.heard = Some(Heard::after(one.heard, at, content));
             }
+            let counts = call.destination(claim).is_some_and(|one| call.is_masked(one));
             // It was lost and told so: it is watched again.
-            if call.held && call.watched_since.is_none() {
+            if counts && call.held && call.watched_since.is_none() {
                 call.watched_since = Some(at);
                 *rearmed = Some(slot);
             }
@@ -125,8 +132,8 @@ impl Calls {
         })
     }
 
-    pub(crate) fn may_be_masked(&self, now: Instant, slot: u32, rules: Rules) -> Result<(), Refusal> {
-        self.table.get(slot).ok_or(Refusal::NoSuchCall)?.may_be_masked(now, rules)
+    pub(crate) fn may_be_masked(&self, now: Instant, slot: u32) -> Result<(), Refusal> {
+        self.table.get(slot).ok_or(Refusal::NoSuchCall)?.may_be_masked(now)
     }
 
     /// Tells that the caller is lost, once until heard again.

@@ -77,14 +77,34 @@ fn what_was_heard_before_the_last_sdp_does_not_count() {
 }
 
 #[test]
-fn a_codec_that_cannot_be_masked_is_refused_unless_it_may_pass() {
+fn a_codec_that_cannot_be_masked_is_refused_even_if_it_may_pass() {
     let (mut network, call) = up();
     network.hear(AGENT, 5000, Content::Unmaskable);
     network.hear(AGENT, 5000, Content::Events);
     assert_eq!(enter(&mut network, call), Err(Refusal::Codec));
-    assert_eq!(network.try_enter(call, Rules::default().with_unmaskable_passed(true)), Ok(()));
+    let passing = Rules::default().with_unmaskable_passed(true);
+    assert_eq!(network.try_enter(call, passing), Err(Refusal::Codec), "its tones would leave");
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(network.try_enter(call, passing), Ok(()));
+    // It changes while it lasts.
+    for _ in 0..10 {
+        millis(&mut network, 50);
+        network.hear(AGENT, 5000, Content::Unmaskable);
+    }
+    assert_eq!(network.last_news, [CallEvent::MediaLost { call }], "where its tones leave");
+    network.apply(Vec::new());
+    for _ in 0..20 {
+        millis(&mut network, 50);
+        network.hear(AGENT, 5000, Content::Unmaskable);
+    }
+    assert!(!lost(&network), "once");
     network.hear(AGENT, 5000, Content::Audio);
     assert_eq!(enter(&mut network, call), Ok(()));
+    for _ in 0..20 {
+        millis(&mut network, 50);
+        network.hear(AGENT, 5000, Content::Unmaskable);
+    }
+    assert!(!lost(&network), "where such audio does not leave");
     // Encryption is told as such, and first.
     let (mut network, call) = up();
     let offer = lines(AGENT, "m=audio 5000 RTP/SAVP 0\r\n");
