@@ -152,7 +152,7 @@ impl Calls {
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
         self.may_be_secured(slot)?;
-        if !self.is_held(call) && self.is_contested(slot) {
+        if !self.table.get(slot).is_some_and(|call| call.held) && self.is_contested(slot) {
             return Err(Refusal::Contested);
         }
         self.may_be_masked(now, slot)?;
@@ -183,7 +183,8 @@ impl Calls {
         rules: Rules,
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
-        if !self.is_held(call) {
+        let known = self.table.slot_of(call).and_then(|slot| self.table.get(slot));
+        if !known.is_some_and(|call| call.held) {
             return Err(Refusal::NoSuchCall);
         }
         self.set_call_rules(call, rules);
@@ -203,7 +204,9 @@ impl Calls {
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
         let own = self.table.slot_of(call);
-        let held = own.filter(|_| self.is_held(call));
+        let is_held =
+            |slot: &u32| self.table.get(*slot).is_some_and(|call| call.held || call.heir_of.is_some());
+        let held = own.filter(is_held);
         for slot in self.heirs_of(call).into_iter().chain(held) {
             self.set_secured(slot, None);
             self.schedule(now, slot);
@@ -230,12 +233,20 @@ impl Calls {
         }
     }
 
-    /// Whether a payment holds that call in SecureMode; it does not hold a stale handle's.
+    /// Whether a payment holds that call in SecureMode, be it as the heir of another; it does not hold a stale handle's.
     pub fn is_held(&self, call: CallHandle) -> bool {
-        self.table.slot_of(call).and_then(|slot| self.table.get(slot)).is_some_and(|call| call.held)
+        let known = self.table.slot_of(call).and_then(|slot| self.table.get(slot));
+        known.is_some_and(|call| call.held || call.heir_of.is_some())
     }
 
-    /// Ends a call's SecureMode, whoever asked for it. A payment that holds it there is told.
+    /// The call by whose handle a payment knows that one: the one that it inherited from.
+    fn holder_of(&self, call: CallHandle) -> CallHandle {
+        let known = self.table.slot_of(call).and_then(|slot| self.table.get(slot));
+        known.and_then(|call| call.heir_of).unwrap_or(call)
+    }
+
+    /// Ends a call's SecureMode, whoever asked for it. A payment that holds it there is told, and all that has its SecureMode from
+    /// the same call leaves with it.
     ///
     /// # Errors
     /// [`Refusal::NoSuchCall`] where the handle is stale.
@@ -246,12 +257,14 @@ impl Calls {
         changes: &mut Vec<FlowUpdate>,
     ) -> Result<(), Refusal> {
         let slot = self.table.slot_of(call).ok_or(Refusal::NoSuchCall)?;
-        let held = self.table.get(slot).filter(|call| call.held);
-        if held.is_some_and(|call| !call.told_ended) {
-            self.news.push(CallEvent::ForcedOff { call: self.table.handle(slot) });
+        let holder = self.holder_of(call);
+        let held =
+            self.table.slot_of(holder).filter(|slot| self.table.get(*slot).is_some_and(|call| call.held));
+        if let Some(held) = held.filter(|slot| self.table.get(*slot).is_some_and(|call| !call.told_ended)) {
+            self.news.push(CallEvent::ForcedOff { call: self.table.handle(held) });
         }
-        let heirs = if held.is_some() { self.heirs_of(call) } else { Vec::new() };
-        for slot in heirs.into_iter().chain([slot]) {
+        let heirs = if self.is_held(call) { self.heirs_of(holder) } else { Vec::new() };
+        for slot in heirs.into_iter().chain(held).chain([slot]) {
             self.set_secured(slot, None);
             self.schedule(now, slot);
         }

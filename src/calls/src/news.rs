@@ -60,7 +60,9 @@ impl Calls {
         let call = self.table.get(slot)?;
         let Introduction { wire, from, called, calling } = call.introduction.clone();
         let handle = self.table.handle(slot);
-        Some(CallBegun { call: handle, since: call.since, wire, from, called, calling, held: call.held })
+        // What inherited from a call that is there still leaves with that one.
+        let held = call.held || call.heir_of.is_some_and(|of| self.table.slot_of(of).is_none());
+        Some(CallBegun { call: handle, since: call.since, wire, from, called, calling, held })
     }
 
     /// Tells that a call has begun.

@@ -1,7 +1,7 @@
 //! SecureMode that a payment asked for: its rules are one call's, and go where the call's media goes.
 
 use calls::{Limits, SecureDefault};
-use handover::{CallHandle, FlowMode, MaskKey, Refusal, Rules};
+use handover::{CallEvent, CallHandle, FlowMode, MaskKey, Refusal, Rules};
 
 use crate::network::*;
 
@@ -169,4 +169,39 @@ fn forcing_it_off_ends_it_for_heirs_too_and_what_the_console_asks_for_later_stay
     network.secure("call-1");
     leave(&mut network, call).expect("it is known");
     assert!(network.calls.is_secured(call), "no payment's any more");
+}
+
+#[test]
+fn an_heir_is_held_as_well_and_its_release_is_told_of_the_call_that_the_payment_knows() {
+    let limits = Limits { legs_per_call: 1, ..Default::default() };
+    let mut network = Network::with(limits, SecureDefault::Never);
+    let heir_of = |network: &mut Network| {
+        network.call_up("call-1");
+        let call = network.find("call-1");
+        network.enter(call, open());
+        let invite =
+            request("INVITE", 1).call("call-2").tags("c", "").header("Replaces: call-1;to-tag=a;from-tag=b");
+        network.send(Customer, invite.sdp(&audio("203.0.113.7", 7000)));
+        (call, network.find("call-2"))
+    };
+    let (call, heir) = heir_of(&mut network);
+    assert!(network.calls.is_held(heir), "the console does not release it unless forced");
+    assert_eq!(rule(&mut network, heir, open()), Err(Refusal::NoSuchCall), "its rules are the other's");
+    network.release("call-2");
+    assert_eq!(network.last_news, [CallEvent::ForcedOff { call }]);
+    assert_eq!(network.calls.secured_count(), 0);
+    // One whose payment's call has gone is told of as held, so that a control core that starts ends it.
+    network.enter(call, open());
+    network.send(
+        Customer,
+        request("INVITE", 2).call("call-2").tags("c", "").header("Replaces: call-1;to-tag=a;from-tag=b"),
+    );
+    assert!(network.calls.is_held(heir));
+    let held = |network: &Network| network.calls.begun_from(heir.slot).is_some_and(|(begun, _)| begun.held);
+    assert!(!held(&network));
+    network.hang_up("call-1");
+    network.seconds(20);
+    assert!(!network.knows("call-1") && held(&network));
+    leave(&mut network, heir).expect("it is known");
+    assert!(!network.calls.is_secured(heir));
 }
