@@ -2,13 +2,15 @@
 //! call.
 
 use handover::{
-    Answer, CallEvent, CallHandle, Command, Counter, Instant, MaskKey, Refusal, Rules, Side, Transport,
+    Answer, CallEvent, CallHandle, Command, Counter, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Instant,
+    MaskKey, Refusal, Rules, Side, Transport,
 };
 use keyhush_tests::appliance::{Appliance, Left};
 use keyhush_tests::leg::Leg;
 use keyhush_tests::rtp::KeyPlan;
 use keyhush_tests::scene::{Carries, Scene};
 use keyhush_tests::seen::{Seen, event_blocks, rtp};
+use pipeline::Mirror;
 
 /// Carries what the scene sent since the last asking, and waits until the scene's own time.
 fn carry(appliance: &mut Appliance, scene: &mut Scene) -> Vec<Left> {
@@ -338,4 +340,47 @@ fn media_that_moves_in_secure_mode_is_not_lost_and_a_held_call_is() {
     leg.talk(&mut scene, 300);
     carry(&mut appliance, &mut scene);
     assert!(losses(&mut appliance).is_empty());
+}
+
+#[test]
+fn a_payments_leaving_and_its_rules_are_never_refused() {
+    let limits = pipeline::SignallingLimits { orders: 1, ..pipeline::SignallingLimits::default() };
+    let mut appliance = Appliance::with_signalling(2, limits);
+    let mut scene = Scene::default();
+    let (leg, call) = up(&mut appliance, &mut scene, 1);
+    assert_eq!(enter(&mut appliance, call, Rules::default()), Ok(()));
+    // One order waits for an lcore, and there is no room for another.
+    appliance.stall(0, 900);
+    let waiting = Command::Rule { call, rules: Rules::default().with_field_open(true) };
+    appliance.ask(waiting);
+    assert_eq!(enter(&mut appliance, call, Rules::default()), Err(Refusal::Busy));
+    let asked = appliance.now();
+    for command in
+        [Command::Rule { call, rules: Rules::default().with_silence(true) }, Command::Leave { call }]
+    {
+        let answer = appliance.order(command);
+        assert!(matches!(answer, Some(Answer::Refused(Refusal::NotAcknowledged))), "{answer:?}");
+    }
+    assert_eq!(appliance.now(), asked, "at once");
+    appliance.wait(1_000);
+    assert!(appliance.release(&leg.call_id), "no payment holds it any more");
+}
+
+#[test]
+fn a_payment_is_refused_where_its_flows_could_not_be_mirrored() {
+    // Of 8 191 places two are free, or one: the call has two flows.
+    for (taken, entered) in [(8_189, Ok(())), (8_190, Err(Refusal::Busy))] {
+        let mut mirror = Mirror::new(1);
+        for number in 1..=taken {
+            let destination = Endpoint::new([10, 0, 0, 1].into(), number);
+            let key = FlowKey { destination, ..FlowKey::default() };
+            let flow = Flow { key, mode: FlowMode::Mask(MaskKey::Pound), ..Flow::default() };
+            assert!(mirror.follow(&FlowUpdate::Install(flow), |_| Some(b"another")));
+        }
+        let mut appliance = Appliance::with_mirror(2, mirror);
+        let mut scene = Scene::default();
+        let (_, call) = up(&mut appliance, &mut scene, 1);
+        assert_eq!(enter(&mut appliance, call, Rules::default()), entered);
+        assert_eq!(appliance.counter(Counter::MirrorLost), 0);
+    }
 }

@@ -103,6 +103,15 @@ impl Appliance {
 
     /// One whose signalling has other limits.
     pub fn with_signalling(lcores: usize, limits_of_signalling: SignallingLimits) -> Self {
+        Appliance::with(lcores, limits_of_signalling, Mirror::new(SEED))
+    }
+
+    /// One whose mirror holds this already.
+    pub fn with_mirror(lcores: usize, mirror: Mirror) -> Self {
+        Appliance::with(lcores, SignallingLimits::default(), mirror)
+    }
+
+    fn with(lcores: usize, limits_of_signalling: SignallingLimits, mirror: Mirror) -> Self {
         let counters = Counters::default();
         let pad = pad();
         let links: Vec<LcoreLink> = (0..lcores).map(|_| LcoreLink::new(256)).collect();
@@ -121,7 +130,6 @@ impl Appliance {
             counters.clone(),
             pad.clone(),
         );
-        let mirror = Mirror::new(SEED);
         let image = mirror.image().to_vec();
         signalling.remember(Instant::ZERO, mirror, &[]);
         Appliance {
@@ -221,9 +229,7 @@ impl Appliance {
 
     /// Gives an order; its answer, where one comes within two seconds.
     pub fn order(&mut self, command: Command) -> Option<Answer> {
-        self.tokens += 1;
-        let token = self.tokens;
-        self.signalling.request(self.out.now, Request { token, command }, &mut self.out);
+        let token = self.ask(command);
         for _ in 0..2_000 {
             if let Some(at) = self.out.answers.iter().position(|(answered, _)| *answered == token) {
                 return Some(self.out.answers.swap_remove(at).1);
@@ -231,6 +237,13 @@ impl Appliance {
             self.wait(1);
         }
         None
+    }
+
+    /// Gives an order and does not wait for its answer. Its token.
+    pub fn ask(&mut self, command: Command) -> u64 {
+        self.tokens += 1;
+        self.signalling.request(self.out.now, Request { token: self.tokens, command }, &mut self.out);
+        self.tokens
     }
 
     /// The call of a Call-ID.

@@ -91,6 +91,12 @@ impl Calls {
         self.index.get(&self.seed.of(call_id)).map(|&slot| self.table.handle(slot))
     }
 
+    /// The flows that are followed for a call. One may come several times; none of a stale handle's.
+    pub fn flows_of(&self, call: CallHandle) -> impl Iterator<Item = &FlowKey> {
+        let known = self.table.slot_of(call).and_then(|slot| self.table.get(slot));
+        known.into_iter().flat_map(|call| &call.destinations).map(|destination| &destination.key)
+    }
+
     /// The Call-ID, or its beginning, of the leg by which a flow is followed; of calls in SecureMode first.
     pub fn call_id_of(&self, flow: &FlowKey) -> Option<&[u8]> {
         let (slot, claim) = self.flows.claimants(flow).next()?;

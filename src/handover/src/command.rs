@@ -84,7 +84,7 @@ pub enum Refusal {
     NoSuchCall,
     /// The call's media is encrypted and its keys are not ours.
     Encrypted,
-    /// An lcore did not acknowledge in time. The call is secured as far as the others go, its flows silenced.
+    /// It was done, but an lcore did not acknowledge in time, or too many orders wait to be acknowledged. The call is secured as far as the others go, its flows silenced.
     NotAcknowledged,
     /// The signalling lcore has too much to do.
     Busy,

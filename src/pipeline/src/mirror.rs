@@ -157,6 +157,11 @@ impl Mirror {
         }
     }
 
+    /// Whether there is room for all of these flows.
+    pub fn has_room<'a>(&self, flows: impl Iterator<Item = &'a FlowKey>) -> bool {
+        flows.filter(|flow| !self.slots.contains_key(flow)).count() <= self.free.len()
+    }
+
     /// The next slot that is to be written: its place in the file in bytes, and what it holds now.
     pub fn next_change(&mut self) -> Option<(u64, &[u8])> {
         let at = self.changed.pop()? * SLOT;

@@ -40,7 +40,8 @@ pub struct SignallingLimits {
     pub hold: Duration,
     /// Flow updates that may wait for an lcore beside its ring.
     pub backlog: usize,
-    /// Orders of the console in progress.
+    /// Orders in progress. Beyond, those to enter or to release are refused; a payment's to leave, and its rules, are done all
+    /// the same and answered at once.
     pub orders: usize,
     /// How long an order waits for acknowledgements.
     pub order_patience: Duration,
@@ -209,7 +210,11 @@ impl<B: Buffer> Signalling<B> {
                 let more = self.calls.len().saturating_sub(calls.len());
                 return out.answer(token, Answer::Calls { calls, more });
             }
-            _ if self.orders.is_full() => Err(Refusal::Busy),
+            Command::Secure { .. } | Command::Release { .. } | Command::Enter { .. }
+                if self.orders.is_full() =>
+            {
+                Err(Refusal::Busy)
+            }
             Command::Secure { call_id, mask_key } => {
                 let mask_key = mask_key.unwrap_or(self.mask_key);
                 self.calls
@@ -222,6 +227,8 @@ impl<B: Buffer> Signalling<B> {
                 Some(call) if self.calls.is_held(call) && !forced => Err(Refusal::Paired),
                 Some(call) => self.calls.release(now, call, &mut self.changes).map(|()| call),
             },
+            // After a kill its flows would not be silent.
+            Command::Enter { call, .. } if !self.is_room_to_mirror(call) => Err(Refusal::Busy),
             Command::Enter { call, mask_key, rules } => {
                 self.calls.enter(now, call, mask_key, rules, &mut self.changes).map(|()| call)
             }
@@ -234,6 +241,8 @@ impl<B: Buffer> Signalling<B> {
         };
         self.distribute();
         match ordered {
+            // What a payment takes back or narrows is done in any case; that it is in force everywhere is not said then.
+            Ok(_) if self.orders.is_full() => out.answer(token, Answer::Refused(Refusal::NotAcknowledged)),
             Ok(call) => self.orders.push(Order { token, call, needed: self.lcores.number() }, now),
             Err(refusal) => out.answer(token, Answer::Refused(refusal)),
         }
@@ -318,6 +327,10 @@ impl<B: Buffer> Signalling<B> {
             last = Some(self.lcores.send(update, &self.counters));
         }
         last
+    }
+
+    fn is_room_to_mirror(&self, call: CallHandle) -> bool {
+        self.mirror.as_ref().is_none_or(|mirror| mirror.has_room(self.calls.flows_of(call)))
     }
 
     /// Writes what is new of the mirror, before any message leaves or order is answered that brought it.
