@@ -171,25 +171,55 @@ fn beginnings_and_ends_are_told_and_told_again_and_wait_for_room() {
     let rest = lives(&mut appliance);
     assert_eq!(rest.len(), 2, "the two that are up, again");
     assert!(rest.iter().all(|life| *life > 0) && rest.contains(&2));
-    assert_eq!(appliance.counter(Counter::CallEventsLost), 0);
 }
 
 #[test]
-fn a_lost_beginning_is_counted_and_told_later() {
-    let mut appliance = Appliance::with_signalling(
-        1,
-        pipeline::SignallingLimits { events: 1, ..pipeline::SignallingLimits::default() },
-    );
+fn no_flood_of_calls_delays_what_ends_secure_mode_and_nothing_is_lost() {
+    let mut appliance = Appliance::new(1);
     let mut scene = Scene::default();
-    appliance.set_room_for_events(0);
-    for number in 1..=3 {
-        up(&mut appliance, &mut scene, number);
+    let (mut leg, call) = up(&mut appliance, &mut scene, 1);
+    let (mut second, ended) = up(&mut appliance, &mut scene, 2);
+    for call in [call, ended] {
+        assert!(matches!(appliance.order(Command::Announce), Some(Answer::Done { .. })));
+        assert!(
+            told(&mut appliance)
+                .iter()
+                .any(|event| matches!(event, CallEvent::Begun(begun) if begun.call == call))
+        );
     }
-    assert_eq!(appliance.counter(Counter::CallEventsLost), 2);
+    appliance.set_room_for_events(0);
+    let mut flood: Vec<Leg> = (3..30).map(|number| up(&mut appliance, &mut scene, number).0).collect();
+    scene.now = scene.now.max(appliance.now());
+    leg.talk(&mut scene, 1_200);
+    carry(&mut appliance, &mut scene);
+    assert_eq!(enter(&mut appliance, call, Rules::default()), Ok(()));
+    // Nothing of these is told: nobody heard of them.
+    for other in &mut flood[..13] {
+        other.hang_up(&mut scene, Side::Carrier);
+    }
+    second.hang_up(&mut scene, Side::Carrier);
+    carry(&mut appliance, &mut scene);
+    // It is lost, heard again, lost again, and forced off.
+    for _ in 0..2 {
+        scene.now = scene.now.max(appliance.now());
+        leg.talk(&mut scene, 200);
+        listen(&mut leg, &mut scene, 1_000);
+        carry(&mut appliance, &mut scene);
+    }
+    let forced = Command::Release { call_id: leg.call_id.clone().into_bytes(), forced: true };
+    assert!(matches!(appliance.order(forced), Some(Answer::Done { .. })));
+    assert!(told(&mut appliance).is_empty());
+    appliance.set_room_for_events(3);
+    appliance.wait(1);
+    assert_eq!(
+        told(&mut appliance),
+        [CallEvent::MediaLost { call }, CallEvent::ForcedOff { call }, CallEvent::Ended { call: ended }]
+    );
+    assert!(appliance.counter(Counter::CallEventsDelayed) >= 30);
     appliance.set_room_for_events(usize::MAX);
-    appliance.wait(5);
+    appliance.wait(1);
     let lives = lives(&mut appliance);
-    assert!([1, 2, 3].iter().all(|call| lives.contains(call)), "{lives:?}");
+    assert!(lives.len() == 14 && lives.iter().all(|life| *life > 0), "{lives:?}");
 }
 
 #[test]

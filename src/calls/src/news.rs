@@ -6,7 +6,7 @@
 //! begins anew.
 
 use handover::call_event::ADDRESS_LONGEST;
-use handover::{CallBegun, CallEvent, Side, WireId};
+use handover::{CallBegun, CallEvent, CallHandle, Side, WireId};
 use wire::sip::Message;
 
 use crate::Calls;
@@ -54,6 +54,12 @@ impl Calls {
     pub fn begun_from(&self, slot: u32) -> Option<(CallBegun, u32)> {
         let (slot, _) = self.table.iter_from(slot).find(|(_, call)| !call.told_ended)?;
         Some((self.begun(slot)?, slot.saturating_add(1)))
+    }
+
+    /// What is told of the beginning of a call that has not ended, as it is now; of a handle before its last one, nothing.
+    pub fn begun_of(&self, call: CallHandle) -> Option<CallBegun> {
+        let is_up = self.table.get(call.slot).is_some_and(|known| !known.told_ended);
+        self.begun(call.slot).filter(|begun| is_up && begun.call == call)
     }
 
     fn begun(&self, slot: u32) -> Option<CallBegun> {

@@ -152,8 +152,8 @@ counters! {
     ReassemblyFailed = "reassembly_failed",
     /// Flow updates that waited in the backlog of an lcore whose ring was full.
     UpdatesDelayed = "updates_delayed",
-    /// Events of calls for the control core that found its ring full, and no room to wait.
-    CallEventsLost = "call_events_lost",
+    /// Events of calls for the control core that waited because its ring was full.
+    CallEventsDelayed = "call_events_delayed",
     /// Reports of an lcore that found the ring to the signalling lcore full.
     ReportsLost = "reports_lost",
     /// Flows of calls that were in SecureMode when an earlier process was killed, silent towards the agent from this one's

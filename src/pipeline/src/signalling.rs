@@ -47,8 +47,6 @@ pub struct SignallingLimits {
     pub order_patience: Duration,
     /// Calls listed in one answer.
     pub listed: usize,
-    /// Events of calls that may wait for the control core beside its ring.
-    pub events: usize,
     /// Addresses remembered as SIP peers.
     pub sip_peers: usize,
     /// SIP in fragments.
@@ -64,7 +62,6 @@ impl Default for SignallingLimits {
             orders: 1_024,
             order_patience: Duration::from_secs(1),
             listed: 1_000,
-            events: 65_536,
             sip_peers: 4_096,
             reassembly: ReassemblyLimits::default(),
         }
@@ -120,7 +117,7 @@ impl<B: Buffer> Signalling<B> {
             secured: SecuredFlows::default(),
             hold: Hold::new(limits.held, limits.hold),
             orders: Orders::new(limits.orders, limits.order_patience),
-            events: Events::new(limits.events),
+            events: Events::default(),
             mirror: None,
             remembered: Remembered::default(),
             reassembly: Reassembly::new(limits.reassembly),
