@@ -19,7 +19,7 @@ impl Calls {
         let Some(heard) = call.leg_mut(leg).map(|leg| leg.heard(said, stamp)) else { return false };
         let Some(scope) = call.leg(leg).map(|leg| leg.scope) else { return false };
         if let Heard::New { in_doubt } = heard {
-            call.supersede(leg, said.side, said.tag, in_doubt, stamp);
+            call.supersede(now, leg, said, in_doubt, stamp);
         }
         let current = matches!(heard, Heard::New { .. } | Heard::Again);
         let mut complete = heard != Heard::NoRoom;
@@ -39,11 +39,19 @@ impl Calls {
     }
 
     /// A party's last offer was refused. The caller settles.
-    pub(crate) fn refused(&mut self, slot: u32, leg: u32, side: Side, tag: Fingerprint, cseq: u32) {
+    pub(crate) fn refused(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        leg: u32,
+        side: Side,
+        tag: Fingerprint,
+        cseq: u32,
+    ) {
         let stamp = self.stamp();
         let Some(call) = self.table.get_mut(slot) else { return };
         if call.leg_mut(leg).is_some_and(|leg| leg.refused(side, tag, cseq)) {
-            call.restore(leg, side, tag, stamp);
+            call.restore(now, leg, side, tag, stamp);
             self.describe(slot, leg);
         }
     }
@@ -107,6 +115,7 @@ impl Calls {
                 current,
                 before: false,
                 superseded: stamp,
+                left: None,
                 heard: None,
                 stamp,
             },
@@ -160,6 +169,7 @@ impl Calls {
                 current: true,
                 before: true,
                 superseded: stamp,
+                left: None,
                 heard: None,
                 stamp,
             },

@@ -6,7 +6,7 @@ use handover::{CallHandle, FlowKey, FlowMode, Formats, Instant, MaskKey, Rules, 
 
 use crate::Limits;
 use crate::fingerprint::Fingerprint;
-use crate::leg::{Leg, Party, Scope};
+use crate::leg::{Leg, Party, Said, Scope};
 use crate::media::{Encryption, merged, merged_events};
 use crate::news::Introduction;
 use crate::recent::Recent;
@@ -68,6 +68,8 @@ pub(crate) struct Destination {
     pub(crate) before: bool,
     /// When it was superseded, or seen last if it was learned, in the order of stamps.
     pub(crate) superseded: u64,
+    /// When it ceased to be current.
+    pub(crate) left: Option<Instant>,
     /// What was heard on it since it was announced, of the caller's.
     pub(crate) heard: Option<Heard>,
     /// The name of the claim; a newer claim has a higher one.
@@ -75,8 +77,9 @@ pub(crate) struct Destination {
 }
 
 impl Destination {
-    fn set_current(&mut self, current: bool, stamp: u64) {
+    fn set_current(&mut self, now: Instant, current: bool, stamp: u64) {
         if self.current && !current {
+            self.left = Some(now);
             self.superseded = stamp;
         }
         self.current = current;
@@ -277,7 +280,8 @@ impl Call {
 
     /// A party said something new: what it announced before is superseded, and so is what parties announced that
     /// have given way. `in_doubt`: whether that had been agreed on is not known, so what held before that may still.
-    pub(crate) fn supersede(&mut self, leg: u32, side: Side, tag: Fingerprint, in_doubt: bool, stamp: u64) {
+    pub(crate) fn supersede(&mut self, now: Instant, leg: u32, said: &Said<'_>, in_doubt: bool, stamp: u64) {
+        let (side, tag) = (said.side, said.tag);
         let parties = self.legs.iter().find(|one| one.id == leg).map_or(&[][..], |leg| &leg.parties);
         for destination in self.destinations.iter_mut().filter(|destination| destination.leg == leg) {
             if destination.is_of(leg, side, tag) {
@@ -287,19 +291,25 @@ impl Call {
                 // What comes where media went before tells nothing of where it is to go now.
                 destination.heard = destination.heard.filter(|_| destination.current);
                 destination.before = destination.current || in_doubt && destination.before;
-                destination.set_current(false, stamp);
+                destination.set_current(now, false, stamp);
             } else if !parties.iter().any(|party| destination.is_of(leg, party.side, party.tag)) {
-                destination.set_current(destination.current && destination.party.is_none(), stamp);
+                destination.set_current(now, destination.current && destination.party.is_none(), stamp);
             }
         }
     }
 
+    /// What a party offered was accepted: media leaves where it went before from now on.
+    pub(crate) fn settled(&mut self, now: Instant, leg: u32, side: Side, tag: Fingerprint) {
+        let of = |one: &&mut Destination| one.is_of(leg, side, tag) && one.before && !one.current;
+        self.destinations.iter_mut().filter(of).for_each(|one| one.left = Some(now));
+    }
+
     /// What a party said last was refused: what held before holds again.
-    pub(crate) fn restore(&mut self, leg: u32, side: Side, tag: Fingerprint, stamp: u64) {
+    pub(crate) fn restore(&mut self, now: Instant, leg: u32, side: Side, tag: Fingerprint, stamp: u64) {
         for destination in
             self.destinations.iter_mut().filter(|destination| destination.is_of(leg, side, tag))
         {
-            destination.set_current(destination.before, stamp);
+            destination.set_current(now, destination.before, stamp);
             if destination.before && destination.own != destination.own_before {
                 destination.earlier = merged_events([&destination.own, &destination.earlier]);
                 destination.own = destination.own_before;

@@ -303,12 +303,17 @@ impl Calls {
         if !matches!(read.method, Method::Invite | Method::Prack | Method::Update) {
             return;
         }
-        let Some(at) = self.table.get_mut(slot).and_then(|call| call.leg_mut(leg)) else { return };
+        let Some(call) = self.table.get_mut(slot) else { return };
+        let Some(at) = call.leg_mut(leg) else { return };
         match read.code {
             None => at.asked(read.side, read.cseq),
-            Some(200..=299) => at.agreed(read.side.opposite(), read.from, read.cseq),
+            Some(200..=299) => {
+                if at.agreed(read.side.opposite(), read.from, read.cseq) {
+                    call.settled(read.now, leg, read.side.opposite(), read.from);
+                }
+            }
             Some(300..) if withdraws(at, read) => {
-                self.refused(slot, leg, read.side.opposite(), read.from, read.cseq);
+                self.refused(read.now, slot, leg, read.side.opposite(), read.from, read.cseq);
             }
             Some(_) => {}
         }

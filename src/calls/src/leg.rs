@@ -344,14 +344,17 @@ impl Leg {
         self.parties.last_mut()
     }
 
-    /// The request with that CSeq was accepted: what its sender says in it holds.
-    pub(crate) fn agreed(&mut self, side: Side, tag: Fingerprint, cseq: u32) {
+    /// The request with that CSeq was accepted: what its sender says in it holds. Says whether it had said anything in it.
+    pub(crate) fn agreed(&mut self, side: Side, tag: Fingerprint, cseq: u32) -> bool {
         let offered = |party: &&mut Party| party.side == side && party.tag == tag;
-        if let Some(party) = self.parties.iter_mut().find(offered)
-            && party.offered_in == Some(cseq)
-        {
-            party.offered_in = None;
-        }
+        let offered = self.parties.iter_mut().find(offered).filter(|party| party.offered_in == Some(cseq));
+        offered.is_some_and(|party| party.offered_in.take().is_some())
+    }
+
+    /// Whether what a party said last is an offer that is not answered yet.
+    pub(crate) fn is_offering(&self, side: Side, tag: Fingerprint) -> bool {
+        let offers = |party: &Party| party.side == side && party.tag == tag && party.offered_in.is_some();
+        self.parties.iter().any(offers)
     }
 
     /// The request with that CSeq was refused: what its sender had said before holds again (RFC 3261 section 14.1).

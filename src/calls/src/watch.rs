@@ -17,6 +17,10 @@ const LATELY: Duration = Duration::from_millis(1_500);
 const LOST: Duration = Duration::from_millis(450);
 /// How long nothing need come after comfort noise: it is sent again when the noise changes only (RFC 3389 section 5).
 const QUIET: Duration = Duration::from_secs(30);
+/// How long media may come where it went before the last SDP, after that was answered; and while it is not answered (64·T1, RFC
+/// 3261 section 17.1.1.2).
+const MOVING: Duration = Duration::from_secs(1);
+const OFFERED: Duration = Duration::from_secs(32);
 /// To how many calls that announced the same destination the caller's audio may belong.
 const HEARERS: usize = 8;
 
@@ -70,11 +74,24 @@ impl Call {
         !passes || one.heard.is_none_or(|heard| heard.is_maskable != Some(false))
     }
 
+    /// Until when media counts that comes where the last SDP does not say: it stays there until that is answered, and is in flight for
+    /// a moment.
+    fn counts_until(&self, one: &Destination) -> Option<Instant> {
+        let offered = one.party.is_some_and(|tag| {
+            self.leg(one.leg).is_some_and(|leg| leg.is_offering(one.key.from.opposite(), tag))
+        });
+        Some(one.left? + if offered && one.before { OFFERED } else { MOVING })
+    }
+
     /// When the caller counts as lost, unless heard before; `None` while that is no matter, or told.
     pub(crate) fn lost_at(&self) -> Option<Instant> {
         let begun = self.watched_since? + LOST;
         let heard = self.destinations.iter().filter(|one| self.is_masked(one));
-        let heard = heard.filter_map(|one| one.heard_until(LOST)).max();
+        let until = |one: &Destination| {
+            let heard = one.heard_until(LOST)?;
+            if one.current { Some(heard) } else { Some(heard.min(self.counts_until(one)?)) }
+        };
+        let heard = heard.filter_map(until).max();
         Some(heard.map_or(begun, |heard| heard.max(begun)))
     }
 }
@@ -93,7 +110,10 @@ impl Calls {
             if let Some(one) = call.destinations.iter_mut().find(|one| one.stamp == claim) {
                 one.heard = Some(Heard::after(one.heard, at, content));
             }
-            let counts = call.destination(claim).is_some_and(|one| call.is_masked(one));
+            let counts = call.destination(claim).is_some_and(|one| {
+                let current = one.current || call.counts_until(one).is_some_and(|until| at < until);
+                current && call.is_masked(one)
+            });
             // It was lost and told so: it is watched again.
             if counts && call.held && call.watched_since.is_none() {
                 call.watched_since = Some(at);

@@ -249,3 +249,30 @@ fn one_conversation_that_comes_by_as_two_calls_is_heard_in_both() {
     assert_eq!(enter(&mut network, call), Ok(()));
     assert_eq!(enter(&mut network, other), Ok(()));
 }
+
+#[test]
+fn media_that_comes_where_it_went_before_counts_until_the_offer_is_answered_and_a_second_more() {
+    let (mut network, call) = up();
+    network.hear(AGENT, 5000, Content::Audio);
+    assert_eq!(enter(&mut network, call), Ok(()));
+    let talk = |network: &mut Network, port: u16, rounds: u32| {
+        let mut losses = 0;
+        for _ in 0..rounds {
+            network.apply(Vec::new());
+            network.hear(AGENT, port, Content::Audio);
+            millis(network, 50);
+            losses += usize::from(lost(network));
+        }
+        losses
+    };
+    network.send(Customer, request("INVITE", 2).tags("b", "a").sdp(&audio(AGENT, 5002)));
+    assert_eq!(talk(&mut network, 5000, 100), 0, "it is not answered");
+    network.send(Carrier, response(200, "INVITE", 2).tags("b", "a").sdp(&audio("198.51.100.1", 4000)));
+    assert_eq!(talk(&mut network, 5000, 19), 0, "in flight");
+    assert_eq!(talk(&mut network, 5000, 100), 1, "the agent is elsewhere");
+    assert_eq!(talk(&mut network, 5002, 100), 0);
+    // An offer that is refused changes nothing.
+    network.send(Customer, request("INVITE", 3).tags("b", "a").sdp(&audio(AGENT, 5004)));
+    network.send(Carrier, response(488, "INVITE", 3).tags("b", "a"));
+    assert_eq!(talk(&mut network, 5002, 100), 0);
+}
