@@ -11,9 +11,31 @@ pub(crate) fn keep_out() -> bool {
     is_unbounded && mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).is_ok()
 }
 
+/// What is to be said where memory is not locked and there is swap for it.
+pub(crate) fn warning(is_kept_out: bool) -> Option<&'static str> {
+    let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_default();
+    (!is_kept_out && has_swap(&swaps)).then_some(
+        "swap is on and memory is not locked, so that what is keyed may be written to swap: let the process lock memory without a \
+         bound (LimitMEMLOCK=infinity under systemd), or turn swap off",
+    )
+}
+
+/// Whether anything stands under the heading of `/proc/swaps`.
+fn has_swap(swaps: &str) -> bool {
+    swaps.lines().skip(1).any(|line| !line.trim().is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::read_to_string;
+
+    #[test]
+    fn it_is_said_where_swap_is_on_and_memory_is_not_locked() {
+        let heading = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
+        assert!(!super::has_swap("") && !super::has_swap(heading));
+        assert!(super::has_swap(&format!("{heading}/dev/dm-1  partition\t2097148\t\t0\t\t-2\n")));
+        assert_eq!(super::warning(true), None);
+    }
 
     fn locked() -> u64 {
         let status = read_to_string("/proc/self/status").expect("Linux");

@@ -138,7 +138,9 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     let seed = random_seed().map_err(system("random bytes"))?;
     let (mirror_file, mirror, left) = mirror::open(&settings.admin.socket, seed).map_err(RunError::Mirror)?;
     let mut wires = Wires::start(&eal, settings, own.clone())?;
-    swap::keep_out();
+    if let Some(warning) = swap::warning(swap::keep_out()) {
+        eprintln!("keyhush: {warning}");
+    }
     if !core_image::are_allowed() {
         eal.leave_out_of_core_images().map_err(system("leaving packets out of core images"))?;
     }
