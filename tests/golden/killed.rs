@@ -44,7 +44,9 @@ fn assert_silent(left: &[Left]) {
 /// Whether the caller's voice, and keys, leave as they came.
 fn speaks(left: &[Left]) -> bool {
     let (audio, events) = heard(left);
-    !events.is_empty() && audio.iter().all(|audio| audio.iter().any(|sample| *sample != 0xff))
+    !events.is_empty()
+        && !events.contains(&11)
+        && audio.iter().all(|audio| audio.iter().any(|sample| *sample != 0xff))
 }
 
 /// Two calls, the first in SecureMode, in a process that was killed and started again.
@@ -97,21 +99,91 @@ fn keys_in_sip_are_masked_while_its_call_is_silent() {
     }
 }
 
+/// Whether the caller's voice leaves, and every key as the mask key.
+fn is_masked(left: &[Left]) -> bool {
+    let (audio, events) = heard(left);
+    let is_voice = |audio: &&[u8]| audio.iter().any(|sample| *sample != 0xff);
+    audio.iter().any(is_voice) && !events.is_empty() && events.iter().all(|event| *event == 11)
+}
+
 #[test]
-fn sip_that_announces_the_flow_makes_its_call_known_and_speak() {
+fn sip_that_announces_the_flow_makes_its_call_known_and_masked() {
     let (mut appliance, mut scene, [mut secured, _]) = killed(2);
     secured.renegotiate(&mut scene, Side::Customer, "INVITE");
     carry(&mut appliance, &mut scene);
     press_all(&mut secured, &mut scene, b"12");
     let (_, left) = carry(&mut appliance, &mut scene);
-    assert!(speaks(&left));
-    // It can be put into SecureMode again.
-    assert!(appliance.secure(&secured.call_id));
+    assert!(is_masked(&left));
+    assert_eq!((appliance.mirrored(), appliance.counter(Counter::FlowsRememberedGone)), (2, 2));
+    let body = ("application/dtmf-relay", &b"Signal=5\r\nDuration=160\r\n"[..]);
+    secured.request(&mut scene, Side::Carrier, "INFO", "", Some(body));
+    let (sent, left) = carry(&mut appliance, &mut scene);
+    assert_ne!(left[0].frame, sent[0].frame);
+    // The console ends it, and it does not come back with the next message.
+    assert!(appliance.release(&secured.call_id));
     scene.now = appliance.now();
+    secured.renegotiate(&mut scene, Side::Customer, "INVITE");
     press_all(&mut secured, &mut scene, b"4");
     let (_, left) = carry(&mut appliance, &mut scene);
-    assert!(heard(&left).1.iter().all(|event| *event == 11));
-    assert!(appliance.mirrored() >= 2);
+    assert!(speaks(&left));
+    assert_eq!(appliance.mirrored(), 0);
+}
+
+#[test]
+fn secure_mode_of_a_call_that_is_known_again_ends_after_ten_minutes_unless_it_was_taken_over() {
+    for taken_over in [false, true] {
+        let (mut appliance, mut scene, [mut secured, _]) = killed(1);
+        secured.renegotiate(&mut scene, Side::Customer, "INVITE");
+        carry(&mut appliance, &mut scene);
+        if taken_over {
+            assert!(appliance.secure(&secured.call_id));
+            scene.now = appliance.now();
+        }
+        for _ in 0..29 {
+            scene.pass(20_000);
+            press_all(&mut secured, &mut scene, b"1");
+            let (_, left) = carry(&mut appliance, &mut scene);
+            assert!(is_masked(&left));
+        }
+        scene.pass(20_000);
+        carry(&mut appliance, &mut scene);
+        press_all(&mut secured, &mut scene, b"12");
+        let (_, left) = carry(&mut appliance, &mut scene);
+        assert_eq!((is_masked(&left), speaks(&left)), (taken_over, !taken_over));
+    }
+}
+
+#[test]
+fn another_call_that_names_the_same_address_does_not_make_it_speak() {
+    let (mut appliance, mut scene, [mut secured, _]) = killed(2);
+    let mut rogue = Leg::new(3);
+    rogue.media = secured.media;
+    rogue.sdp[0].media = secured.media[0];
+    rogue.sdp[1].media = secured.media[1];
+    rogue.set_up(&mut scene);
+    carry(&mut appliance, &mut scene);
+    press_all(&mut secured, &mut scene, b"12");
+    let (_, left) = carry(&mut appliance, &mut scene);
+    assert_silent(&left);
+    // Nor does it when it ends, or when this process is killed as well.
+    rogue.hang_up(&mut scene, Side::Carrier);
+    scene.pass(10_000);
+    carry(&mut appliance, &mut scene);
+    press_all(&mut secured, &mut scene, b"12");
+    let (_, left) = carry(&mut appliance, &mut scene);
+    assert_silent(&left);
+    rogue.set_up(&mut scene);
+    carry(&mut appliance, &mut scene);
+    let mut appliance = appliance.killed_and_started_again();
+    press_all(&mut secured, &mut scene, b"12");
+    let (_, left) = carry(&mut appliance, &mut scene);
+    assert_silent(&left);
+    // Its own Call-ID does.
+    secured.renegotiate(&mut scene, Side::Customer, "INVITE");
+    carry(&mut appliance, &mut scene);
+    press_all(&mut secured, &mut scene, b"12");
+    let (_, left) = carry(&mut appliance, &mut scene);
+    assert!(is_masked(&left));
 }
 
 #[test]

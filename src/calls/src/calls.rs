@@ -347,6 +347,11 @@ impl Calls {
         self.flows.installed()
     }
 
+    /// A flow, as the changes so far have made it.
+    pub fn flow(&self, key: &FlowKey) -> Option<Flow> {
+        self.flows.installed_at(key)
+    }
+
     /// What happened since the last asking.
     pub fn take_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + '_ {
         self.counts.drain(..)

@@ -135,6 +135,11 @@ impl Flows {
         self.entries.values().filter_map(|entry| entry.installed)
     }
 
+    /// A flow as the lcores were told.
+    pub(crate) fn installed_at(&self, key: &FlowKey) -> Option<Flow> {
+        self.entries.get(key)?.installed
+    }
+
     /// Tells what has changed.
     pub(crate) fn settle(&mut self, table: &Table, changes: &mut Vec<FlowUpdate>) {
         for key in self.unsettled.drain(..) {

@@ -159,7 +159,7 @@ counters! {
     /// Flows of calls that were in SecureMode when an earlier process was killed, silent towards the agent from this one's
     /// start on: alarm.
     FlowsRemembered = "flows_remembered",
-    /// Of these, flows that speak again: their call is known again and not in SecureMode, or it has ended, or had no media for
+    /// Of these, flows that are not silent any more: their call is known again, and masked, or it has ended, or had no media for
     /// a minute, or ten minutes have passed: alarm.
     FlowsRememberedGone = "flows_remembered_gone",
     /// Flows in SecureMode that could not be mirrored, because there are too many or the file could not be written: after a

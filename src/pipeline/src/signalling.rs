@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use calls::Calls;
 use handover::{
-    Answer, CallHandle, Command, Counter, Counters, Flow, FlowMode, FlowUpdate, Instant, LcoreLink, MaskKey,
-    Press, Refusal, Request, Rules, Side,
+    Answer, CallHandle, Command, Counter, Counters, Flow, FlowKey, FlowMode, FlowUpdate, Instant, LcoreLink,
+    MaskKey, Press, Refusal, Request, Rules, Side,
 };
 use secret::Pad;
 use wire::buffer::Buffer;
@@ -136,10 +136,10 @@ impl<B: Buffer> Signalling<B> {
     /// before any lcore runs: it sees no packet of theirs before.
     pub fn remember(&mut self, now: Instant, mirror: Mirror, flows: &[Mirrored]) {
         self.mirror = Some(mirror);
-        let silent = |flow: &Mirrored| FlowUpdate::Install(remembered::silent(flow.key, self.mask_key));
-        self.changes.extend(flows.iter().map(silent));
-        self.distribute();
         self.remembered = Remembered::new(now, flows);
+        // Nothing is known of them, so that they are silent.
+        self.changes.extend(flows.iter().map(|flow| FlowUpdate::Remove(flow.key)));
+        self.distribute();
         self.counters.add(Counter::FlowsRemembered, flows.len() as u64);
     }
 
@@ -237,6 +237,9 @@ impl<B: Buffer> Signalling<B> {
             }
         };
         self.distribute();
+        if let Ok(call) = ordered {
+            self.remembered.hand_over(call);
+        }
         match ordered {
             // What a payment takes back or narrows is done in any case; that it is in force everywhere is not said then.
             Ok(_) if self.orders.is_full() => out.answer(token, Answer::Refused(Refusal::NotAcknowledged)),
@@ -264,7 +267,12 @@ impl<B: Buffer> Signalling<B> {
             self.distribute();
         }
         if self.remembered.deadline().is_some_and(|deadline| deadline <= now) {
-            self.remembered.expire(now, &mut self.changes);
+            let due = self.remembered.expire(now);
+            self.let_go(due.flows);
+            for call in due.calls {
+                // One that has gone meanwhile needs no end.
+                let _ = self.calls.release(now, call, &mut self.changes);
+            }
             self.distribute();
         }
         self.events.tell(&mut self.calls, &self.counters, out);
@@ -302,6 +310,22 @@ impl<B: Buffer> Signalling<B> {
         let mut last = None;
         let silent = self.lcores.any_lost();
         for mut update in self.changes.drain(..) {
+            let is_remembered = self.remembered.call_of(update.key()).is_some_and(|call| {
+                let call_id = self.calls.call_id_of(update.key());
+                let is_its_own = self.mirror.as_ref().zip(call_id).is_some_and(|(mirror, call_id)| {
+                    mirror.fingerprint(call_id) == call && self.remembered.is_known(call)
+                });
+                !is_its_own || matches!(update, FlowUpdate::Remove(_))
+            });
+            if is_remembered {
+                let flow = match update {
+                    FlowUpdate::Install(flow) => flow,
+                    FlowUpdate::Remove(key) => remembered::nobodys(key),
+                };
+                update = FlowUpdate::Install(remembered::silent(flow, self.mask_key));
+            } else if self.remembered.forget(update.key()) {
+                self.counters.count(Counter::FlowsRememberedGone);
+            }
             if let FlowUpdate::Install(flow) = &mut update {
                 for mode in [&mut flow.mode, &mut flow.reverse] {
                     if let FlowMode::Mask(mask_key) = *mode
@@ -312,12 +336,8 @@ impl<B: Buffer> Signalling<B> {
                 }
             }
             self.secured.apply(&update);
-            // Whoever says something of a flow knows it: it is remembered no more.
-            if self.remembered.forget(update.key()) {
-                self.counters.count(Counter::FlowsRememberedGone);
-            }
             if let Some(mirror) = &mut self.mirror
-                && !mirror.follow(&update, |flow| self.calls.call_id_of(flow))
+                && !mirror.follow(&update, |flow| self.calls.call_id_of(flow).filter(|_| !is_remembered))
             {
                 self.counters.count(Counter::MirrorLost);
             }
@@ -328,6 +348,13 @@ impl<B: Buffer> Signalling<B> {
 
     fn is_room_to_mirror(&self, call: CallHandle) -> bool {
         self.mirror.as_ref().is_none_or(|mirror| mirror.has_room(self.calls.flows_of(call)))
+    }
+
+    /// Flows that were remembered are as the call table has them.
+    fn let_go(&mut self, flows: Vec<FlowKey>) {
+        self.counters.add(Counter::FlowsRememberedGone, flows.len() as u64);
+        let known = |key: FlowKey| self.calls.flow(&key).map_or(FlowUpdate::Remove(key), FlowUpdate::Install);
+        self.changes.extend(flows.into_iter().map(known));
     }
 
     /// Writes what is new of the mirror, before any message leaves or order is answered that brought it.

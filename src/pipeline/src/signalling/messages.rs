@@ -85,7 +85,8 @@ impl<B: Buffer> Signalling<B> {
             message: &message,
         };
         let reports_keys = message.event().is_some_and(|event| event.is("kpml"));
-        let followed = self.calls.handle(&arrival, &mut self.changes);
+        let mut followed = self.calls.handle(&arrival, &mut self.changes);
+        self.know_again(now, &message, &mut followed);
         self.end_remembered(&message);
         let needed = self.distribute();
         if followed.secured.is_some() && !followed.complete {
@@ -126,7 +127,25 @@ impl<B: Buffer> Signalling<B> {
             && !self.remembered.is_empty()
             && let Some(mirror) = &self.mirror
         {
-            self.changes.extend(self.remembered.end(mirror.fingerprint(message.call_id())));
+            let flows = self.remembered.end(mirror.fingerprint(message.call_id()));
+            self.let_go(flows);
+        }
+    }
+
+    /// Puts a call into SecureMode that was in it when an earlier process was killed, and is known again. Where it cannot be masked
+    /// its flows stay silent.
+    fn know_again(&mut self, now: Instant, message: &sip::Message<'_>, followed: &mut Followed) {
+        let Some(call) = followed.call.filter(|_| self.is_remembered(message)) else { return };
+        let Some(mirror) = &self.mirror else { return };
+        let named = mirror.fingerprint(message.call_id());
+        if self.remembered.is_known(named) {
+            return;
+        }
+        if followed.secured.is_some() {
+            self.remembered.know(named, None);
+        } else if self.calls.secure(now, call, self.mask_key, &mut self.changes).is_ok() {
+            self.remembered.know(named, Some(call));
+            (followed.secured, followed.mask) = (Some(self.mask_key), Some(self.mask_key));
         }
     }
 
