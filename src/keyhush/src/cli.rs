@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Secure(SecureArgs),
     /// Show the counters: why packets passed, were changed or were dropped.
     Stats(StatsArgs),
-    /// Have the agents' certificate and its key read again.
+    /// Have the tenants, the agents' certificate and its key read again.
     Reload(ReloadArgs),
     /// Add agents who take payments, bar them, and give them passwords.
     User(UserArgs),
