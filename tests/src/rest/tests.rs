@@ -85,7 +85,9 @@ proptest! {
             let What::Number { form: found, stride: found_stride, backwards: found_backwards, .. } = find.what else {
                 return false;
             };
-            let is_form = found == FORMS[form] && (found_stride == stride || found == Form::Utf16);
+            // ASCII in every second byte of empty memory is UTF-16.
+            let is_same = found == FORMS[form] || (found == Form::Utf16 && FORMS[form] == Form::Ascii && stride == 2);
+            let is_form = is_same && (found_stride == stride || found == Form::Utf16);
             find.card == card && is_form && found_backwards == backwards && find.at.abs_diff(at) <= 3 * stride.max(2)
         };
         // Of BCD backwards the nibbles may be told the other way round.
