@@ -21,7 +21,6 @@
 mod carries;
 mod content;
 mod events;
-pub mod g722;
 pub mod listener;
 pub mod secured;
 pub mod silence;
@@ -36,6 +35,7 @@ use handover::{Counter, Instant, Transport};
 use secret::Digit;
 use tap::Released;
 
+pub use ::g722;
 pub use content::content;
 pub use listener::{Listener, Together};
 pub use secured::{Admission, Frames, SecuredStream};

@@ -11,6 +11,7 @@
 //! | `tables.rs` | the numbers of the recommendation |
 //!
 //! Fixed point throughout, bit for bit as section 6.2 of the recommendation has it; [`DELAY`] tells what the filters cost.
+#![forbid(unsafe_code)]
 
 mod bands;
 mod predictor;
