@@ -1,2 +1,21 @@
 //! Recordings of calls: whole, downstream of the masker, and provable.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`frame`] | what the recorder is given: a packet that the masker released |
+//! | [`encoding`] | the one encoding of a file |
+//! | [`timeline`] | packets of both directions → two channels of samples, true to the wall clock |
+//! | [`second`] | finished seconds, which are also the proof's leaves |
+//! | [`wav`] | WAV files, written and read |
+//! | [`sealed`] | keys, and a recording's file as it rests: encrypted second by second |
+//! | [`writer`] | one recording while it runs, and what is made of one that was interrupted |
+//! | [`store`] | where recordings lie; many at once |
+//! | `g711`, `resample` | what decoding needs |
 #![forbid(unsafe_code)]
+
+pub mod encoding;
+pub mod frame;
+mod g711;
+mod resample;
+pub mod second;
+pub mod timeline;

@@ -1,0 +1,193 @@
+//! One channel: its streams, and its packets until their second is finished.
+
+use arrayvec::ArrayVec;
+use wire::rtp::Rtp;
+
+use super::stream::{Novelty, Place, Stream, StreamId};
+use super::track::Track;
+use super::{Counters, MOST_HELD, STREAMS};
+use crate::frame::{Format, Frame};
+
+/// A packet of audio.
+#[derive(Clone, Debug)]
+pub(super) struct Packet {
+    /// Where it begins, in ticks.
+    pub(super) at: i64,
+    pub(super) sequence: i64,
+    /// The stream's.
+    pub(super) serial: u32,
+    timestamp: i64,
+    pub(super) format: Format,
+    pub(super) payload: Box<[u8]>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Channel {
+    streams: ArrayVec<Stream, STREAMS>,
+    /// In their order.
+    held: Vec<Packet>,
+    /// Of one stream, waiting for others to bear them out.
+    doubtful: Vec<Packet>,
+    /// The newest stream of which something was finished; those after it can be moved as a whole.
+    finished_serial: u32,
+    serials: u32,
+    pub(super) counters: Counters,
+}
+
+impl Channel {
+    pub(super) fn frame(&mut self, frame: &Frame<'_>, arrived: i64) {
+        self.counters.frames += 1;
+        let format = frame.format();
+        let Ok(rtp) = Rtp::new_checked(frame.rtp()) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        let Some(nth) = self.stream(&rtp, format, arrived) else { return };
+        let stream = &mut self.streams[nth];
+        let sequence = stream.sequence(rtp.sequence());
+        match stream.note(sequence, arrived) {
+            Novelty::New => (),
+            Novelty::Again => {
+                self.counters.duplicates += 1;
+                return;
+            }
+            Novelty::Old => {
+                self.counters.late += 1;
+                return;
+            }
+            Novelty::Restarted => {
+                self.streams.remove(nth);
+                return self.frame_again(frame, arrived);
+            }
+        }
+        if format == Format::Other {
+            self.counters.undecoded += 1;
+        }
+        let payload = rtp.payload();
+        if format.ticks(payload.len()) == 0 {
+            return;
+        }
+        let place = stream.place(rtp.timestamp(), arrived);
+        let (timestamp, serial) = (stream.timestamp(rtp.timestamp()), stream.serial);
+        let at = stream.at(timestamp);
+        self.place(nth, place, Packet { at, sequence, serial, timestamp, format, payload: payload.into() });
+    }
+
+    /// A packet of a source that began again, as the first of a new stream.
+    fn frame_again(&mut self, frame: &Frame<'_>, arrived: i64) {
+        self.counters.frames -= 1;
+        self.frame(frame, arrived);
+    }
+
+    /// The packet's stream, which may be new. Packets without audio make none: what their timestamps count is not known.
+    fn stream(&mut self, rtp: &Rtp<'_>, format: Format, arrived: i64) -> Option<usize> {
+        let is_its = |stream: &Stream| {
+            stream.id.ssrc == rtp.ssrc() && (!format.is_audio() || stream.id.clock == format.clock())
+        };
+        let newest = self.streams.iter().enumerate().filter(|(_, stream)| is_its(stream));
+        if let Some((nth, _)) = newest.max_by_key(|(_, stream)| stream.last_heard) {
+            return Some(nth);
+        }
+        if !format.is_audio() {
+            self.counters.undecoded += u64::from(format == Format::Other);
+            return None;
+        }
+        if self.streams.is_full() {
+            let longest = self.streams.iter().enumerate().min_by_key(|(_, stream)| stream.last_heard);
+            let longest = longest.map_or(0, |(nth, _)| nth);
+            self.streams.remove(longest);
+        }
+        self.serials += 1;
+        self.counters.streams += 1;
+        let id = StreamId { ssrc: rtp.ssrc(), clock: format.clock() };
+        self.streams.push(Stream::new(id, self.serials, rtp.sequence(), rtp.timestamp(), arrived));
+        Some(self.streams.len() - 1)
+    }
+
+    fn place(&mut self, nth: usize, place: Place, packet: Packet) {
+        match place {
+            Place::At(_) => self.refute(packet.serial),
+            Place::Moved(_, by) => {
+                self.refute(packet.serial);
+                self.counters.moves += 1;
+                self.move_held(packet.serial, by);
+            }
+            Place::Doubtful | Place::AlsoDoubtful => {
+                if place == Place::Doubtful {
+                    self.counters.strays += self.doubtful.len() as u64;
+                    self.doubtful.clear();
+                }
+                self.doubtful.push(packet);
+                return;
+            }
+            Place::Right => {
+                self.counters.moves += 1;
+                for mut before in core::mem::take(&mut self.doubtful) {
+                    if before.serial == packet.serial {
+                        before.at = self.streams[nth].at(before.timestamp);
+                        self.hold(before);
+                    } else {
+                        self.counters.strays += 1;
+                    }
+                }
+            }
+        }
+        self.hold(packet);
+    }
+
+    fn refute(&mut self, serial: u32) {
+        let before = self.doubtful.len();
+        self.doubtful.retain(|packet| packet.serial != serial);
+        self.counters.strays += (before - self.doubtful.len()) as u64;
+    }
+
+    /// The first packet of a stream may be the one that was delayed: as long as nothing of it is finished, all of it is moved.
+    fn move_held(&mut self, serial: u32, by: i64) {
+        if serial <= self.finished_serial {
+            return;
+        }
+        for packet in self.held.iter_mut().filter(|packet| packet.serial == serial) {
+            packet.at += by;
+        }
+        self.held.sort_by_key(|packet| (packet.at, packet.sequence));
+    }
+
+    fn hold(&mut self, packet: Packet) {
+        if self.held.len() >= MOST_HELD {
+            self.counters.overflown += 1;
+            return;
+        }
+        let key = (packet.at, packet.sequence);
+        let nth = self.held.partition_point(|before| (before.at, before.sequence) <= key);
+        self.held.insert(nth, packet);
+    }
+
+    /// What formats were heard before a tick.
+    pub(super) fn heard(&self, until: i64) -> impl Iterator<Item = Format> {
+        self.held.iter().filter(move |packet| packet.at < until).map(|packet| packet.format)
+    }
+
+    /// Puts all that begins before a tick, and silence up to it, into the track.
+    pub(super) fn render(&mut self, until: i64, track: &mut Track) {
+        let count = self.held.partition_point(|packet| packet.at < until);
+        for packet in self.held.drain(..count) {
+            let is_quiet = is_whole(&self.streams, track.last(), &packet);
+            let cut = track.put(&packet, is_quiet);
+            if cut.is_whole {
+                self.counters.late += 1;
+            } else {
+                self.counters.overlapping_samples += cut.samples;
+            }
+            self.finished_serial = self.finished_serial.max(packet.serial);
+        }
+        let is_quiet = self.held.first().is_none_or(|next| is_whole(&self.streams, track.last(), next));
+        track.fill(until, is_quiet);
+    }
+}
+
+/// Whether nothing was sent between the last packet and this one. Between streams nothing is known to be lost.
+fn is_whole(streams: &[Stream], last: Option<(u32, i64)>, packet: &Packet) -> bool {
+    let Some((serial, sequence)) = last.filter(|(serial, _)| *serial == packet.serial) else { return true };
+    let stream = streams.iter().find(|stream| stream.serial == serial);
+    stream.is_none_or(|stream| stream.is_whole_between(sequence, packet.sequence))
+}
