@@ -13,6 +13,8 @@ use crate::frame::{Format, Frame};
 pub(super) struct Packet {
     /// Where it begins, in ticks.
     pub(super) at: i64,
+    /// Where it stands among the others: at its place, or, if its stream was moved back, behind those that were sent before.
+    order: i64,
     pub(super) sequence: i64,
     /// The stream's.
     pub(super) serial: u32,
@@ -31,7 +33,7 @@ pub(super) struct Channel {
     /// The newest stream of which something was finished; those after it can be moved as a whole.
     finished_serial: u32,
     serials: u32,
-    pub(super) counters: Counters,
+    counters: Counters,
 }
 
 impl Channel {
@@ -70,7 +72,11 @@ impl Channel {
         let place = stream.place(rtp.timestamp(), arrived);
         let (timestamp, serial) = (stream.timestamp(rtp.timestamp()), stream.serial);
         let at = stream.at(timestamp);
-        self.place(nth, place, Packet { at, sequence, serial, timestamp, format, payload: payload.into() });
+        self.place(
+            nth,
+            place,
+            Packet { at, order: at, sequence, serial, timestamp, format, payload: payload.into() },
+        );
     }
 
     /// A packet of a source that began again, as the first of a new stream.
@@ -135,6 +141,11 @@ impl Channel {
         self.hold(packet);
     }
 
+    /// With what is doubtful still as stray.
+    pub(super) fn counters(&self) -> Counters {
+        Counters { strays: self.counters.strays + self.doubtful.len() as u64, ..self.counters }
+    }
+
     fn refute(&mut self, serial: u32) {
         let before = self.doubtful.len();
         self.doubtful.retain(|packet| packet.serial != serial);
@@ -148,17 +159,21 @@ impl Channel {
         }
         for packet in self.held.iter_mut().filter(|packet| packet.serial == serial) {
             packet.at += by;
+            packet.order += by;
         }
-        self.held.sort_by_key(|packet| (packet.at, packet.sequence));
+        self.held.sort_by_key(|packet| (packet.order, packet.sequence));
     }
 
-    fn hold(&mut self, packet: Packet) {
+    fn hold(&mut self, mut packet: Packet) {
         if self.held.len() >= MOST_HELD {
             self.counters.overflown += 1;
             return;
         }
-        let key = (packet.at, packet.sequence);
-        let nth = self.held.partition_point(|before| (before.at, before.sequence) <= key);
+        let is_before = |held: &&Packet| held.serial == packet.serial && held.sequence < packet.sequence;
+        let before = self.held.iter().rev().find(is_before);
+        packet.order = before.map_or(packet.at, |before| before.order.max(packet.at));
+        let key = (packet.order, packet.sequence);
+        let nth = self.held.partition_point(|before| (before.order, before.sequence) <= key);
         self.held.insert(nth, packet);
     }
 
@@ -169,7 +184,7 @@ impl Channel {
 
     /// Puts all that begins before a tick, and silence up to it, into the track.
     pub(super) fn render(&mut self, until: i64, track: &mut Track) {
-        let count = self.held.partition_point(|packet| packet.at < until);
+        let count = self.held.partition_point(|packet| packet.order < until);
         for packet in self.held.drain(..count) {
             let is_quiet = is_whole(&self.streams, track.last(), &packet);
             let cut = track.put(&packet, is_quiet);

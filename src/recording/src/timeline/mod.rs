@@ -148,7 +148,7 @@ impl Timeline {
 
     /// What became of the packets, a channel each.
     pub fn counters(&self) -> [Counters; 2] {
-        self.channels.each_ref().map(|channel| channel.counters)
+        self.channels.each_ref().map(|channel| channel.counters())
     }
 
     /// Puts what begins before a tick into the tracks.

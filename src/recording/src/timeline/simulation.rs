@@ -66,6 +66,7 @@ fn sender(chance: &mut Chance, side: Side, habits: &Habits, length: i64, law: La
     let mut now = chance.below(300) as i64 * MILLISECOND;
     let mut spurt = 0;
     let mut burst = 0;
+    let mut stalls_until = 0;
     while now < length {
         let samples = habits.ptime * 8;
         let duration = habits.ptime * MILLISECOND * (1_000_000 + habits.parts_per_million) / 1_000_000;
@@ -114,7 +115,11 @@ fn sender(chance: &mut Chance, side: Side, habits: &Habits, length: i64, law: La
         };
         let spike = if chance.in_hundred(habits.spikes) { 40 + chance.below(300) } else { 0 };
         let late = (chance.below(habits.jitter * 1000 + 1) + spike * 1000) as i64 * 1000;
-        let arrives = BEGIN + (now + late) as u64;
+        if habits.changes && chance.below(500) == 0 {
+            // The network holds all back, and delivers it at once.
+            stalls_until = now + (50 + chance.below(900) as i64) * MILLISECOND;
+        }
+        let arrives = BEGIN + (now + late).max(stalls_until) as u64;
         burst = if chance.in_hundred(habits.loss) { 1 + chance.below(4) } else { burst };
         if burst > 0 {
             burst -= 1;
@@ -163,11 +168,11 @@ fn simulate(seed: u64) -> Option<(u64, u64)> {
             jitter: chance.below(30),
             spikes: chance.below(4),
             copies: chance.below(6),
-            parts_per_million: chance.below(2001) as i64 - 1000,
+            parts_per_million: chance.below(8001) as i64 - 4000,
             changes: chance.in_hundred(60),
         };
-        // 40 ms, and what the packet that a stream was moved by was late.
-        tolerances[side.index()] = (40 + habits.jitter as i64 + 2) * 8;
+        // 40 ms, what the packet that a stream was moved by was late, and what a slow clock loses while it is watched.
+        tolerances[side.index()] = (40 + habits.jitter as i64 + 10) * 8;
         sent.extend(sender(&mut chance, side, &habits, length, law));
     }
     sent.retain(|packet| packet.arrives < BEGIN + length as u64);
@@ -227,11 +232,16 @@ fn simulate(seed: u64) -> Option<(u64, u64)> {
                     sums.0 += 1;
                     is_told[at..at + len].fill(true);
                 }
-                None => missing += 1,
+                None => {
+                    missing += 1;
+                }
             }
         }
         let dropped: u64 = counters.late + counters.strays + counters.overflown;
-        assert!(missing <= dropped, "seed {seed}: {side:?}: {missing} missing, {counters:?}");
+        assert!(
+            missing <= dropped + counters.overlapping_samples / 69,
+            "seed {seed}: {side:?}: {missing} missing, {counters:?}"
+        );
         sums.1 += dropped;
         // A head of less than eleven samples that was kept is not looked for.
         let untold = (0..file.len()).filter(|at| file[*at] != encoding.silence() && !is_told[*at]).count();
@@ -240,6 +250,7 @@ fn simulate(seed: u64) -> Option<(u64, u64)> {
             "seed {seed}: {untold} untold, {counters:?}"
         );
     }
+    Some(sums)
 }
 
 #[test]

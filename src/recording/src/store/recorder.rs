@@ -1,0 +1,326 @@
+//! The writer: all recordings that run, on one thread.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::keeper::{Closed, Closing, Keeper};
+use super::{Store, ended};
+use crate::encoding::Encoding;
+use crate::frame::HeldFrame;
+use crate::sealed::{MOST_ABOUT, SealError};
+use crate::second::{End, GapCause, SecondSink};
+use crate::timeline::Timeline;
+use crate::wav;
+use crate::writer::{State, Volume};
+
+const SECOND: u64 = 1_000_000_000;
+/// When what the disk did not take is tried again.
+const TRY_AGAIN: u64 = 5 * SECOND;
+
+/// Which recording, to those who feed it.
+pub type Key = u64;
+
+/// A recording that is to begin.
+pub struct Begin {
+    /// Its name for files; one that neither runs nor lies in the store.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// When it begins, in nanoseconds since 1970.
+    pub begin: u64,
+    /// What the session's description promises.
+    pub announced: Option<Encoding>,
+    /// What the call is: kept with the recording, so that it can be proven after an interruption. At most [`MOST_ABOUT`] bytes.
+    pub about: Vec<u8>,
+    /// Who wants its seconds.
+    pub sink: Box<dyn SecondSink + Send>,
+    /// Who wants those of the next part, should this one become [`Limits::seconds`] long.
+    pub next_sink: Box<dyn FnMut() -> Box<dyn SecondSink + Send> + Send>,
+}
+
+/// What the pipeline tells the recorder.
+pub enum Order {
+    /// Record a call.
+    Begin(Key, Box<Begin>),
+    /// A packet of it. By value and without heap: a poll-mode core allocates nothing.
+    Frame(Key, HeldFrame),
+    /// The call is over, at this time in nanoseconds since 1970.
+    End(Key, u64),
+    /// The queue was full: packets were lost from one time to another.
+    Overrun(u64, u64),
+}
+
+/// The receiving end of the bounded queue. Full, it refuses packets, and tells [`Order::Overrun`] as soon as there is room.
+pub trait Inlet {
+    /// The next order, if there is one.
+    fn take(&mut self) -> Option<Order>;
+}
+
+/// What is bounded.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Recordings at once, those whose end the disk has not taken yet included.
+    pub recordings: usize,
+    /// After so many seconds a recording ends and its next part begins; at most [`wav::MOST_SECONDS`].
+    pub seconds: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { recordings: 500, seconds: wav::MOST_SECONDS }
+    }
+}
+
+/// What became of the orders.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counters {
+    /// Recordings begun, parts included.
+    pub begun: u64,
+    /// Recordings whose end was written.
+    pub ended: u64,
+    /// Recordings that could not be: too many, no key, no such name.
+    pub refused: u64,
+    /// Packets taken.
+    pub frames: u64,
+    /// Packets of no recording.
+    pub stray_frames: u64,
+    /// Times that the queue was full.
+    pub overruns: u64,
+    /// Writes that failed.
+    pub failures: u64,
+}
+
+/// Why a recording does not begin.
+#[derive(Debug)]
+pub enum RefusedBegin {
+    /// As many as may run do.
+    TooMany,
+    /// One of that name or key runs, or the name is none.
+    Name,
+    /// More than [`MOST_ABOUT`] bytes are to be kept with it.
+    TooMuchAbout,
+    /// There is no key for it.
+    Key(SealError),
+}
+
+struct Running {
+    timeline: Timeline,
+    state: State,
+    /// When the first part began.
+    begin: u64,
+    /// Seconds of the parts before this one.
+    before: u32,
+    /// The name without the part's number.
+    name: String,
+    part: u32,
+    about: Vec<u8>,
+    next_sink: Box<dyn FnMut() -> Box<dyn SecondSink + Send> + Send>,
+}
+
+/// One whose end the disk did not take.
+struct Unclosed {
+    state: State,
+    samples: u64,
+    again: u64,
+}
+
+/// All recordings that run.
+pub struct Recorder {
+    store: Store,
+    volume: Arc<dyn Volume>,
+    keeper: Keeper,
+    limits: Limits,
+    running: HashMap<Key, Running>,
+    names: HashSet<String>,
+    unclosed: Vec<Unclosed>,
+    /// Ended, but the keeper was behind.
+    waiting: Vec<Closing>,
+    counters: Counters,
+}
+
+impl Recorder {
+    /// A recorder into a store.
+    pub fn new(store: Store, volume: Arc<dyn Volume>, keeper: Keeper, limits: Limits) -> Recorder {
+        let (running, names) = (HashMap::new(), HashSet::new());
+        let (unclosed, waiting, counters) = (Vec::new(), Vec::new(), Counters::default());
+        Recorder { store, volume, keeper, limits, running, names, unclosed, waiting, counters }
+    }
+
+    /// Carries out what is ordered, at most `most` of it, and finishes the seconds that are over. Answers how many orders there were.
+    pub fn turn(&mut self, inlet: &mut dyn Inlet, most: usize, now: u64) -> usize {
+        let mut count = 0;
+        while count < most
+            && let Some(order) = inlet.take()
+        {
+            count += 1;
+            self.order(order);
+        }
+        self.advance(now);
+        count
+    }
+
+    /// Carries out one order.
+    pub fn order(&mut self, order: Order) {
+        match order {
+            Order::Frame(key, frame) => match self.running.get_mut(&key) {
+                Some(running) => {
+                    self.counters.frames += 1;
+                    running.timeline.frame(&frame.frame());
+                }
+                None => self.counters.stray_frames += 1,
+            },
+            Order::Begin(key, begin) => {
+                if self.begin(key, *begin).is_err() {
+                    self.counters.refused += 1;
+                }
+            }
+            Order::End(key, at) => {
+                if let Some(running) = self.running.remove(&key) {
+                    self.end(running, at);
+                }
+            }
+            Order::Overrun(from, to) => {
+                self.counters.overruns += 1;
+                for running in self.running.values_mut() {
+                    let begin = running.begin + u64::from(running.before) * SECOND;
+                    let second = |time: u64| (time.saturating_sub(begin) / SECOND) as u32;
+                    if to > begin {
+                        running.state.note_gap(second(from), second(to) + 1, GapCause::Overrun);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a recording.
+    ///
+    /// # Errors
+    /// Why not; the call is not concerned.
+    pub fn begin(&mut self, key: Key, begin: Begin) -> Result<(), RefusedBegin> {
+        if self.running.len() + self.unclosed.len() + self.waiting.len() >= self.limits.recordings {
+            return Err(RefusedBegin::TooMany);
+        }
+        if self.running.contains_key(&key) || self.names.contains(&begin.name) {
+            return Err(RefusedBegin::Name);
+        }
+        if begin.about.len() > MOST_ABOUT {
+            return Err(RefusedBegin::TooMuchAbout);
+        }
+        let tenant_key = self.store.key(&begin.tenant).map_err(RefusedBegin::Key)?;
+        let head = self.store.head(begin.begin, &begin.tenant, &begin.name);
+        let head = head.map_err(|_| RefusedBegin::Name)?;
+        let path = self.store.running(&begin.name);
+        if path.exists() || ended(&self.store.root, &head).exists() {
+            return Err(RefusedBegin::Name);
+        }
+        let state = State::new(path, head, begin.about.clone(), tenant_key, begin.sink);
+        let timeline = Timeline::new(begin.begin, begin.announced);
+        let Begin { name, about, next_sink, begin, .. } = begin;
+        self.names.insert(name.clone());
+        self.counters.begun += 1;
+        let running = Running { timeline, state, begin, before: 0, name, part: 1, about, next_sink };
+        self.running.insert(key, running);
+        Ok(())
+    }
+
+    /// Finishes the seconds that are over, begins next parts, and tries again what the disk did not take.
+    pub fn advance(&mut self, now: u64) {
+        let volume = Arc::clone(&self.volume);
+        let mut full = Vec::new();
+        for (key, running) in &mut self.running {
+            if running.timeline.deadline() <= now {
+                running.timeline.advance(now, &mut running.state.writer(&*volume));
+                if running.timeline.next_second() - running.before
+                    >= self.limits.seconds.min(wav::MOST_SECONDS)
+                {
+                    full.push(*key);
+                }
+            }
+        }
+        for key in full {
+            self.next_part(key);
+        }
+        for closing in std::mem::take(&mut self.waiting) {
+            self.close(closing);
+        }
+        let (due, later) = std::mem::take(&mut self.unclosed).into_iter().partition(|one| one.again <= now);
+        self.unclosed = later;
+        let due: Vec<Unclosed> = due;
+        for Unclosed { state, samples, .. } in due {
+            self.write_end(state, samples, now);
+        }
+    }
+
+    /// Ends all that run: Keyhush is stopped.
+    pub fn finish(&mut self, at: u64) {
+        for (_, running) in std::mem::take(&mut self.running) {
+            self.end(running, at);
+        }
+        self.advance(at);
+    }
+
+    /// How many run.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// What became of the orders.
+    pub fn counters(&self) -> Counters {
+        let running: u64 = self.running.values().map(|running| running.state.failures).sum();
+        Counters { failures: self.counters.failures + running, ..self.counters }
+    }
+
+    fn end(&mut self, mut running: Running, at: u64) {
+        let volume = Arc::clone(&self.volume);
+        // No call lasts longer than a part may, beyond what is finished; a wrong time must not make days of silence.
+        let longest = (u64::from(running.timeline.next_second()) + 60) * SECOND;
+        let at = at.min(running.begin + longest);
+        let samples = running.timeline.finish(at, &mut running.state.writer(&*volume));
+        let before = u64::from(running.before) * running.timeline.encoding().map_or(0, |of| of.rate().into());
+        self.names.remove(&running.name);
+        self.write_end(running.state, samples.saturating_sub(before), at);
+    }
+
+    fn write_end(&mut self, mut state: State, samples: u64, now: u64) {
+        let volume = Arc::clone(&self.volume);
+        match state.writer(&*volume).end(samples) {
+            Ok(end) => self.ended(state, end),
+            Err(_) => self.unclosed.push(Unclosed { state, samples, again: now + TRY_AGAIN }),
+        }
+    }
+
+    fn ended(&mut self, state: State, end: End) {
+        self.counters.ended += 1;
+        self.counters.failures += state.failures;
+        let head = state.head().clone();
+        let (from, path) = (state.path().to_owned(), ended(&self.store.root, &head));
+        self.close(Closing { from, closed: Closed { path, head, end, sink: state.into_sink() } });
+    }
+
+    fn close(&mut self, closing: Closing) {
+        if let Err(closing) = self.keeper.close(closing) {
+            self.waiting.push(*closing);
+        }
+    }
+
+    /// Ends a part where it is full; the timeline goes on in the next.
+    fn next_part(&mut self, key: Key) {
+        let Some(running) = self.running.get_mut(&key) else { return };
+        let seconds = running.timeline.next_second();
+        let samples = u64::from(seconds - running.before) * u64::from(running.state.head().encoding.rate());
+        let begin = running.begin + u64::from(seconds) * SECOND;
+        let name = format!("{}.{}", running.name, running.part + 1);
+        let tenant = running.state.head().tenant.clone();
+        let begun = self.store.key(&tenant);
+        let begun = begun.and_then(|key| Ok((key, self.store.head(begin, &tenant, &name)?)));
+        // Without a head it goes on in the same file, and is tried again with the next second.
+        let Ok((tenant_key, head)) = begun else { return };
+        let (path, sink) = (self.store.running(&name), (running.next_sink)());
+        let next = State::new(path, head, running.about.clone(), tenant_key, sink);
+        let state = std::mem::replace(&mut running.state, next);
+        running.before = seconds;
+        running.part += 1;
+        self.counters.begun += 1;
+        self.write_end(state, samples, begin);
+    }
+}
