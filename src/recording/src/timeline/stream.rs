@@ -6,6 +6,8 @@ use super::{DOUBT, SEQUENCES, TICKS, WINDOW};
 const MOST_OFF: i64 = 40 * TICKS / 1000;
 /// How long every packet must be late until it is not the network that is: 1 s, at least.
 const WATCH: i64 = TICKS;
+/// And how many packets at least: one alone may have been held up.
+const WATCHED: u32 = 10;
 
 /// Which stream: a source, and what its timestamps count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +56,8 @@ pub(super) struct Stream {
     /// The least delay of the last watches, and when the running one ends.
     least: [i64; 2],
     watch_ends: i64,
+    /// Packets in it.
+    watched: u32,
     /// The first of the doubtful packets: timestamp and arrival; and how many there were.
     doubt: Option<(i64, i64)>,
     doubtful: usize,
@@ -76,6 +80,7 @@ impl Stream {
             seen: Seen::new(sequence),
             least: [i64::MAX; 2],
             watch_ends: arrived + WATCH,
+            watched: 0,
             doubt: None,
             doubtful: 0,
             after_old: None,
@@ -134,10 +139,12 @@ impl Stream {
         if late < -MOST_OFF {
             return self.move_to(timestamp, arrived);
         }
-        if arrived >= self.watch_ends {
+        if arrived >= self.watch_ends && self.watched >= WATCHED {
             self.least = [late, self.least[0]];
             self.watch_ends = arrived + WATCH;
+            self.watched = 0;
         }
+        self.watched += 1;
         self.least[0] = self.least[0].min(late);
         // With a whole watch before this one, it is the least of all packets of a second and more.
         let least = self.least[0].min(self.least[1]);
@@ -172,6 +179,7 @@ impl Stream {
         self.anchor = (timestamp, even(at));
         self.least = [i64::MAX; 2];
         self.watch_ends = at + WATCH;
+        self.watched = 0;
     }
 
     /// The place of a timestamp.
