@@ -8,6 +8,8 @@ const MOST_OFF: i64 = 40 * TICKS / 1000;
 const WATCH: i64 = TICKS;
 /// And how many packets at least: one alone may have been held up.
 const WATCHED: u32 = 10;
+/// Packets that come closer than 5 ms were held up together.
+const APART: i64 = 5 * TICKS / 1000;
 
 /// Which stream: a source, and what its timestamps count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,8 +58,9 @@ pub(super) struct Stream {
     /// The least delay of the last watches, and when the running one ends.
     least: [i64; 2],
     watch_ends: i64,
-    /// Packets in it.
+    /// Packets in it, those that came in a burst for one, and when the last of them came.
     watched: u32,
+    watched_at: i64,
     /// The first of the doubtful packets: timestamp and arrival; and how many there were.
     doubt: Option<(i64, i64)>,
     doubtful: usize,
@@ -81,6 +84,7 @@ impl Stream {
             least: [i64::MAX; 2],
             watch_ends: arrived + WATCH,
             watched: 0,
+            watched_at: arrived - APART,
             doubt: None,
             doubtful: 0,
             after_old: None,
@@ -144,7 +148,10 @@ impl Stream {
             self.watch_ends = arrived + WATCH;
             self.watched = 0;
         }
-        self.watched += 1;
+        if arrived - self.watched_at >= APART {
+            self.watched += 1;
+            self.watched_at = arrived;
+        }
         self.least[0] = self.least[0].min(late);
         // With a whole watch before this one, it is the least of all packets of a second and more.
         let least = self.least[0].min(self.least[1]);
