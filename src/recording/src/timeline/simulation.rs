@@ -154,8 +154,8 @@ fn find(file: &[u8], payload: &[u8], about: i64, tolerance: i64) -> Option<(usiz
     })
 }
 
-/// Packets that were looked for and found, and those that were dropped for a reason; `None` where the file is of linear samples.
-fn simulate(seed: u64) -> Option<(u64, u64)> {
+/// Packets that were looked for and found, those that were dropped for a reason, and those in a wrong place; `None` where the file is of linear samples.
+fn simulate(seed: u64) -> Option<(u64, u64, u64)> {
     let mut chance = Chance(seed);
     let law = if chance.in_hundred(50) { Law::Mu } else { Law::A };
     let length = (5_000 + chance.below(25_000) as i64) * MILLISECOND + chance.below(1_000_000) as i64;
@@ -211,12 +211,12 @@ fn simulate(seed: u64) -> Option<(u64, u64)> {
     }
     let is_off = (samples as i64 - length / 125_000).abs();
     assert!(is_off <= 160, "seed {seed}: {is_off} samples off");
-    let mut sums = (0, 0);
+    let mut sums = (0, 0, 0);
     for side in Side::BOTH {
         let (file, counters) = (&files[side.index()], timeline.counters()[side.index()]);
         assert_eq!(file.len() as u64, samples, "seed {seed}");
         let mut is_told = vec![false; file.len()];
-        let mut missing = 0;
+        let mut missing = 0u64;
         let tolerance = tolerances[side.index()];
         for packet in sent.iter().filter(|packet| packet.side == side) {
             let Some((when, payload)) = &packet.told else { continue };
@@ -237,26 +237,29 @@ fn simulate(seed: u64) -> Option<(u64, u64)> {
                 }
             }
         }
-        let dropped: u64 = counters.late + counters.strays + counters.overflown;
-        assert!(
-            missing <= dropped + counters.overlapping_samples / 69,
-            "seed {seed}: {side:?}: {missing} missing, {counters:?}"
-        );
+        let dropped = counters.late + counters.strays + counters.overflown;
         sums.1 += dropped;
-        // A head of less than eleven samples that was kept is not looked for.
+        // A rest of less than eleven samples is not looked for.
+        let misplaced = missing.saturating_sub(dropped + counters.overlapping_samples / 69);
+        sums.2 += misplaced;
+        // Only where a packet that was held up just before its stream's clock jumped may be taken for the first after it.
+        assert!(misplaced <= u64::from(counters.moves > 1), "seed {seed}: {missing} missing, {counters:?}");
         let untold = (0..file.len()).filter(|at| file[*at] != encoding.silence() && !is_told[*at]).count();
-        assert!(
-            untold <= 11 * counters.overlapping_samples.min(10) as usize,
-            "seed {seed}: {untold} untold, {counters:?}"
-        );
+        let most = 11 * counters.overlapping_samples.min(10) + 480 * misplaced;
+        assert!(untold as u64 <= most, "seed {seed}: {untold} untold, {counters:?}");
     }
     Some(sums)
 }
 
 #[test]
 fn every_sample_that_is_kept_is_in_its_place_whatever_the_network_does() {
-    let all: Vec<(u64, u64)> = (0..600).filter_map(simulate).collect();
-    let (found, dropped) = all.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    println!("{} calls, {found} packets found in their place, {dropped} came too late", all.len());
-    assert!(all.len() > 200 && found > 200_000 && dropped * 200 < found, "{} {found} {dropped}", all.len());
+    let all: Vec<(u64, u64, u64)> = (0..600).filter_map(simulate).collect();
+    let sum = |sum: [u64; 3], one: &(u64, u64, u64)| [sum[0] + one.0, sum[1] + one.1, sum[2] + one.2];
+    let [found, dropped, misplaced] = all.iter().fold([0; 3], sum);
+    println!(
+        "{} calls, {found} packets in their place, {dropped} came too late, {misplaced} in a wrong place",
+        all.len()
+    );
+    assert!(all.len() > 400 && found > 400_000);
+    assert!(dropped * 100 < found && misplaced * 100_000 < found, "{found} {dropped} {misplaced}");
 }
