@@ -35,6 +35,9 @@ pub const MOST_NAME: usize = 64;
 const MOST_KEYS: usize = 1024;
 const RUNNING: &str = "running";
 
+/// Is told of a recording that was interrupted: its path now, its head, what the call is, and its end.
+pub type Recovered<'a> = dyn FnMut(&Path, &Head, &[u8], &End) + 'a;
+
 /// A directory of recordings. Nobody but its owner may read it.
 pub struct Store {
     root: PathBuf,
@@ -113,7 +116,7 @@ impl Store {
     pub fn recover(
         &mut self,
         sink: &mut dyn SecondSink,
-        closed: &mut dyn FnMut(&Path, &Head, &[u8], &End),
+        closed: &mut Recovered<'_>,
     ) -> io::Result<(usize, Vec<(PathBuf, SealError)>)> {
         let mut left = Vec::new();
         let mut count = 0;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -21,6 +22,8 @@ pub enum SealError {
     NotAuthentic,
     /// It is no key, or no recording.
     Malformed,
+    /// A file with a key that others than its owner may read.
+    OthersMayRead,
     /// The operating system has no random numbers.
     NoRandom,
     /// The system's own.
@@ -55,11 +58,14 @@ pub struct MasterKey {
 }
 
 impl MasterKey {
-    /// Reads a file of 64 hexadecimal digits.
+    /// Reads a file of 64 hexadecimal digits, which only its owner may read.
     ///
     /// # Errors
-    /// That it cannot be read, or holds something else.
+    /// That it cannot be read, others may, or it holds something else.
     pub fn from_file(path: &Path) -> Result<MasterKey, SealError> {
+        if fs::metadata(path)?.mode() & 0o077 != 0 {
+            return Err(SealError::OthersMayRead);
+        }
         let text = Zeroizing::new(fs::read_to_string(path)?);
         let digits = text.trim().as_bytes();
         let mut bytes = Zeroizing::new([0; KEY_LEN]);

@@ -13,7 +13,7 @@ use crate::second::{End, SecondSink};
 use crate::writer::Volume;
 
 /// How often all is brought to the disk: so much a power failure may cost.
-pub const SYNC_EVERY: Duration = Duration::from_secs(3);
+pub(super) const SYNC_EVERY: Duration = Duration::from_secs(3);
 
 /// A recording that has ended and is safely on the disk.
 pub struct Closed {
@@ -32,7 +32,7 @@ pub(super) struct Closing {
     pub(super) closed: Closed,
 }
 
-/// Brings what was written to the disk every [`SYNC_EVERY`], and moves recordings that have ended to their place.
+/// Brings what was written to the disk every three seconds, and moves recordings that have ended to their place.
 pub struct Keeper {
     to: Option<SyncSender<Closing>>,
     thread: Option<JoinHandle<()>>,

@@ -39,6 +39,7 @@ pub struct Begin {
 }
 
 /// What the pipeline tells the recorder.
+#[allow(clippy::large_enum_variant, reason = "packets are most of them, and cross the ring without heap")]
 pub enum Order {
     /// Record a call.
     Begin(Key, Box<Begin>),

@@ -1,4 +1,6 @@
+use std::collections::VecDeque;
 use std::io::Cursor;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::encoding::Encoding;
-use crate::frame::{Channel, Format, Frame};
+use crate::frame::{Channel, Format, Frame, HeldFrame};
 use crate::sealed::{MasterKey, Reader};
 use crate::second::{EndKind, Gap, GapCause, Second};
 use crate::wav;
@@ -58,8 +60,6 @@ fn packet(channel: Channel, nth: u64, salt: u64) -> HeldFrame {
     rtp.extend((0..160).map(|at| (at + nth + salt) as u8));
     Frame::invented(channel, BEGIN + nth * 20_000_000, Format::Pcma, &rtp).held().unwrap()
 }
-
-use crate::frame::HeldFrame;
 
 fn feed(recorder: &mut Recorder, keys: &[Key], packets: core::ops::Range<u64>) {
     for nth in packets {
@@ -120,6 +120,52 @@ fn what_a_sink_was_told_is_what_the_file_holds_and_any_part_of_it_can_be_played(
         let count = reader.read_wav_at(at as u64, &mut part).unwrap();
         assert_eq!(part[..count], file[at..(at + len).min(file.len())]);
     }
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[test]
+fn a_master_key_is_its_owners_alone() {
+    let root = place("master");
+    directory(&root).unwrap();
+    let path = root.join("master.key");
+    fs::write(&path, format!("{}\n", "0f".repeat(32))).unwrap();
+    let allow = |mode: u32| fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    allow(0o640);
+    assert!(matches!(MasterKey::from_file(&path), Err(SealError::OthersMayRead)));
+    allow(0o600);
+    let wrapped = MasterKey::new(&[0x0f; 32]).unwrap();
+    let wrapped = wrapped.wrap("acme", &TenantKey::random(&SystemRandom::new()).unwrap()).unwrap();
+    let master = MasterKey::from_file(&path).unwrap();
+    assert!(master.unwrap("acme", &wrapped).is_ok() && master.unwrap("other", &wrapped).is_err());
+    fs::write(&path, "0f").unwrap();
+    assert!(matches!(MasterKey::from_file(&path), Err(SealError::Malformed)));
+    fs::remove_dir_all(&root).unwrap();
+}
+
+struct Queue(VecDeque<Order>);
+
+impl Inlet for Queue {
+    fn take(&mut self) -> Option<Order> {
+        self.0.pop_front()
+    }
+}
+
+#[test]
+fn orders_are_taken_from_a_queue_so_many_at_a_time() {
+    let root = place("queue");
+    let (mut recorder, closed) = recorder(&root, disk(&root), Limits::default());
+    let mut queue = Queue(VecDeque::new());
+    queue.0.push_back(Order::Begin(1, Box::new(begin("one", &Told::default()))));
+    queue.0.push_back(Order::Begin(1, Box::new(begin("two", &Told::default()))));
+    queue.0.extend((0..100).map(|nth| Order::Frame(1 + nth % 2, packet(Channel::Agent, nth, 0))));
+    queue.0.push_back(Order::End(1, BEGIN + 2 * SECOND));
+    assert_eq!(recorder.turn(&mut queue, 50, BEGIN), 50);
+    assert_eq!(recorder.turn(&mut queue, 500, BEGIN), 53);
+    let counters = recorder.counters();
+    assert_eq!((counters.begun, counters.ended, counters.refused), (1, 1, 1));
+    assert_eq!((counters.frames, counters.stray_frames), (50, 50));
+    drop(recorder);
+    assert_eq!(store(&root).read(&closed.lock().unwrap()[0]).unwrap().seconds(), 2);
     fs::remove_dir_all(&root).unwrap();
 }
 
@@ -230,7 +276,8 @@ fn a_full_disk_costs_the_seconds_that_it_did_not_take_and_nothing_else() {
         assert_eq!((reader.end().samples, reader.seconds()), (80_000, 10));
         let gaps = reader.end().gaps.clone();
         assert_eq!(gaps.len(), 1);
-        let Gap { from, to, cause: GapCause::Disk } = gaps[0] else { panic!("{gaps:?}") };
+        let Gap { from, to, cause } = gaps[0];
+        assert_eq!(cause, GapCause::Disk);
         assert!(from < to && u64::from(to) <= free / 50 + 1, "{gaps:?}");
         for (index, channels, is_gap) in told.lock().unwrap().iter() {
             let second = reader.second(*index).unwrap();
@@ -358,12 +405,18 @@ fn five_hundred_recordings_at_once_lose_no_frame() {
     drop(recorder);
     assert_eq!(closed.lock().unwrap().len(), 500);
     println!(
-        "500 recordings of 60 s: {taken:.1?}, {used:.1?} of processor: {:.1} % of one core in real time; on the disk after {:.1?}",
+        "500 recordings of 60 s: {taken:.1?}, {used:.1?} of processor: {:.1} % of one core in real time; on the disk after {:.1?}; {}",
         used.as_secs_f64() / 60.0 * 100.0,
         started.elapsed(),
+        most_memory(),
     );
     assert!(taken < Duration::from_secs(60));
     fs::remove_dir_all(&root).unwrap();
+}
+
+fn most_memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned()
 }
 
 /// Of all threads.

@@ -67,15 +67,21 @@ fn sender(chance: &mut Chance, side: Side, habits: &Habits, length: i64, law: La
     let mut spurt = 0;
     let mut burst = 0;
     let mut stalls_until = 0;
+    let mut heard = 0;
     while now < length {
         let samples = habits.ptime * 8;
         let duration = habits.ptime * MILLISECOND * (1_000_000 + habits.parts_per_million) / 1_000_000;
         if spurt == 0 {
-            spurt = 20 + chance.below(200);
+            (spurt, heard) = (20 + chance.below(200), 0);
             // A pause: the clock goes on, or stands still for longer than the window.
             let pause = chance.below(40) as i64;
             now += pause * duration;
             timestamp = timestamp.wrapping_add((pause * samples) as u32);
+            // A stream that begins in a stall has nothing that tells when it was sent.
+            while now < stalls_until {
+                now += duration;
+                timestamp = timestamp.wrapping_add(samples as u32);
+            }
             match chance.below(8) {
                 0 if habits.changes => (ssrc, sequence) = (chance.number() as u32, chance.number() as u16),
                 1 if habits.changes => timestamp = timestamp.wrapping_add(1_000_000),
@@ -115,7 +121,8 @@ fn sender(chance: &mut Chance, side: Side, habits: &Habits, length: i64, law: La
         };
         let spike = if chance.in_hundred(habits.spikes) { 40 + chance.below(300) } else { 0 };
         let late = (chance.below(habits.jitter * 1000 + 1) + spike * 1000) as i64 * 1000;
-        if habits.changes && chance.below(500) == 0 {
+        heard += 1;
+        if habits.changes && heard > 10 && chance.below(500) == 0 {
             // The network holds all back, and delivers it at once.
             stalls_until = now + (50 + chance.below(900) as i64) * MILLISECOND;
         }
@@ -154,8 +161,8 @@ fn find(file: &[u8], payload: &[u8], about: i64, tolerance: i64) -> Option<(usiz
     })
 }
 
-/// Packets that were looked for and found, those that were dropped for a reason, and those in a wrong place; `None` where the file is of linear samples.
-fn simulate(seed: u64) -> Option<(u64, u64, u64)> {
+/// Packets that were looked for and found, and those that were dropped for a reason; `None` where the file is of linear samples.
+fn simulate(seed: u64) -> Option<(u64, u64)> {
     let mut chance = Chance(seed);
     let law = if chance.in_hundred(50) { Law::Mu } else { Law::A };
     let length = (5_000 + chance.below(25_000) as i64) * MILLISECOND + chance.below(1_000_000) as i64;
@@ -211,7 +218,7 @@ fn simulate(seed: u64) -> Option<(u64, u64, u64)> {
     }
     let is_off = (samples as i64 - length / 125_000).abs();
     assert!(is_off <= 160, "seed {seed}: {is_off} samples off");
-    let mut sums = (0, 0, 0);
+    let mut sums = (0, 0);
     for side in Side::BOTH {
         let (file, counters) = (&files[side.index()], timeline.counters()[side.index()]);
         assert_eq!(file.len() as u64, samples, "seed {seed}");
@@ -240,12 +247,10 @@ fn simulate(seed: u64) -> Option<(u64, u64, u64)> {
         let dropped = counters.late + counters.strays + counters.overflown;
         sums.1 += dropped;
         // A rest of less than eleven samples is not looked for.
-        let misplaced = missing.saturating_sub(dropped + counters.overlapping_samples / 69);
-        sums.2 += misplaced;
-        // Only where a packet that was held up just before its stream's clock jumped may be taken for the first after it.
-        assert!(misplaced <= u64::from(counters.moves > 1), "seed {seed}: {missing} missing, {counters:?}");
+        let most = dropped + counters.overlapping_samples / 69;
+        assert!(missing <= most, "seed {seed}: {missing} missing, {counters:?}");
         let untold = (0..file.len()).filter(|at| file[*at] != encoding.silence() && !is_told[*at]).count();
-        let most = 11 * counters.overlapping_samples.min(10) + 480 * misplaced;
+        let most = 11 * counters.overlapping_samples.min(10);
         assert!(untold as u64 <= most, "seed {seed}: {untold} untold, {counters:?}");
     }
     Some(sums)
@@ -253,13 +258,8 @@ fn simulate(seed: u64) -> Option<(u64, u64, u64)> {
 
 #[test]
 fn every_sample_that_is_kept_is_in_its_place_whatever_the_network_does() {
-    let all: Vec<(u64, u64, u64)> = (0..600).filter_map(simulate).collect();
-    let sum = |sum: [u64; 3], one: &(u64, u64, u64)| [sum[0] + one.0, sum[1] + one.1, sum[2] + one.2];
-    let [found, dropped, misplaced] = all.iter().fold([0; 3], sum);
-    println!(
-        "{} calls, {found} packets in their place, {dropped} came too late, {misplaced} in a wrong place",
-        all.len()
-    );
-    assert!(all.len() > 400 && found > 400_000);
-    assert!(dropped * 100 < found && misplaced * 100_000 < found, "{found} {dropped} {misplaced}");
+    let all: Vec<(u64, u64)> = (0..600).filter_map(simulate).collect();
+    let (found, dropped) = all.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    println!("{} calls, {found} packets in their place, {dropped} came too late", all.len());
+    assert!(all.len() > 400 && found > 400_000 && dropped * 100 < found, "{} {found} {dropped}", all.len());
 }
