@@ -23,3 +23,9 @@ pub mod store;
 pub mod timeline;
 pub mod wav;
 pub mod writer;
+//! | [`document`] | the text that is signed: one way to write each thing |
+//! | [`keys`] | signing keys, their files and their successors |
+//! | [`merkle`] | RFC 9162's trees over seconds of audio, and over proofs |
+pub mod document;
+pub mod keys;
+pub mod merkle;
