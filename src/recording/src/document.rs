@@ -131,11 +131,6 @@ impl<'a> Lines<'a> {
         Ok(Lines { text, read: 0, line: 1 })
     }
 
-    /// How many bytes were read.
-    pub(crate) fn position(&self) -> usize {
-        self.read
-    }
-
     /// The line to read next is not what it should be.
     pub(crate) fn wrong(&self, wanted: &'static str) -> Malformed {
         Malformed { line: self.line, wanted }
