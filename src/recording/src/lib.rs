@@ -25,12 +25,14 @@ pub mod wav;
 pub mod writer;
 //! | [`document`] | the text that is signed: one way to write each thing |
 //! | [`keys`] | signing keys, their files and their successors |
+//! | [`ledger`] | the append-only log of proofs, deletions, holds and keys |
 //! | [`merkle`] | RFC 9162's trees over seconds of audio, and over proofs |
 //! | [`proof`] | what is signed of a recording, whole or an excerpt |
 //! | [`verify`] | a file, a proof and keys: genuine, or which seconds are not |
 #![forbid(unsafe_code)]
 pub mod document;
 pub mod keys;
+pub mod ledger;
 pub mod merkle;
 pub mod proof;
 pub mod verify;
