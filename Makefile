@@ -25,6 +25,9 @@ export KEYHUSH_TOOLS := $(abspath $(TARGET)/tools)
 # Cargo ends with its recipe, and what cargo starts with cargo, however that comes about.
 BOUND := setpriv --pdeathsig TERM cargo --config 'target."cfg(unix)".runner = ["setpriv", "--pdeathsig", "KILL"]'
 
+# A second verifier of recordings, with the cryptography that Python's people use.
+VERIFIER := $(TARGET)/tools/verify/installed
+
 # The whole workspace, and in it a binary that tests may make fail.
 ALL := --locked --workspace --features keyhush/test-hooks
 
@@ -53,7 +56,7 @@ demo-live: rust build-packages live-packages ## Leave the agent's page and two t
 	@setpriv --pdeathsig KILL $(TARGET)/debug/demo live
 
 .PHONY: test
-test: live-packages peer-packages $(AXE) $(PSP_PEERS) lint ## Run every test
+test: live-packages peer-packages $(AXE) $(PSP_PEERS) $(VERIFIER) lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
 	cargo build $(ALL) --bins
@@ -104,6 +107,12 @@ $(TARGET)/tools/prism/installed: tests/psp_peers/package.json tests/psp_peers/pa
 	touch $@
 
 $(TARGET)/tools/localstripe/installed: tests/psp_peers/requirements.txt
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || tests/install-packages python3-venv
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<
+	touch $@
+
+$(VERIFIER): tests/verify/requirements.txt
 	@python3 -c 'import ensurepip, venv' 2>/dev/null || tests/install-packages python3-venv
 	python3 -m venv --clear $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $<

@@ -11,7 +11,7 @@ use crate::proof::Proof;
 /// How many seconds in a row may be changed before what follows is sought elsewhere.
 const CHANGED_IN_A_ROW: u64 = 10;
 /// How many bytes are hashed at most to find where the recording goes on after a cut between samples.
-const SEEK_BYTES: u64 = 1 << 31;
+const SEEK_BYTES: u64 = 1 << 29;
 
 /// What happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
