@@ -265,25 +265,21 @@ class Search:
             for channel in range(len(row)))
 
     def in_step(self, second, at):
-        """The channels that are changed, or None."""
-        length, row = self.length(second), self.proof.seconds[second]
-        if at + length > self.found:
-            return None
-        changed = [channel for channel in range(len(row)) if self.hash(channel, at, length) != row[channel]]
         surely = self.surely(second, at)
         self.recognised |= surely
-        return changed if surely or not changed else None
+        return surely or at + self.length(second) <= self.found and not self.changed(second, at)
+
+    def changed(self, second, at):
+        row = self.proof.seconds[second]
+        return [channel for channel in range(len(row)) if self.hash(channel, at, self.length(second)) != row[channel]]
 
     def run(self):
         second = at = 0
         while second < self.count:
-            changed = self.in_step(second, at)
-            if changed is not None:
-                if changed:
-                    self.note("changed", second, second + 1, 0, changed)
-                at, second = at + self.length(second), second + 1
-                continue
-            place = self.seek(second, at)
+            if self.in_step(second, at):
+                place = second + 1, at + self.length(second)
+            else:
+                place = self.seek(second, at)
             if not place:
                 break
             self.replaced(second, place[0], at, place[1])
@@ -292,12 +288,15 @@ class Search:
         return self.findings
 
     def replaced(self, second, following, at, to):
-        if (second, at) == (following, to):
-            return
         was = min(following * self.rate, self.wanted) - min(second * self.rate, self.wanted)
         more = to - at - was
-        kind = "changed" if not more else "missing" if more < 0 else "inserted"
-        self.note(kind, second, following, abs(more), [] if more else list(range(self.audio.channels)))
+        if more:
+            self.note("missing" if more < 0 else "inserted", second, following, abs(more), [])
+            return
+        for each in range(second, following):
+            changed = self.changed(each, at + (each - second) * self.rate)
+            if changed:
+                self.note("changed", each, each + 1, 0, changed)
 
     def note(self, kind, begin, end, frames, channels):
         begin, end, last = begin + self.proof.first, end + self.proof.first, self.findings[-1] if self.findings else None
@@ -308,9 +307,10 @@ class Search:
 
     def seek(self, second, at):
         rate = self.rate
-        for k in range(1, 11):
-            if second + k < self.count and self.in_step(second + k, at + k * rate) is not None:
-                return second + k, at + k * rate
+        in_place = [(second + k, at + k * rate) for k in range(1, 11) if second + k < self.count]
+        for place in in_place:
+            if self.surely(*place):
+                return place
         for k in range(1, max(self.count, self.found // rate) + 1):
             if second + k < self.count and self.surely(second + k, at):
                 return second + k, at
@@ -324,6 +324,9 @@ class Search:
                 if min(to - at, (following - second) * rate) <= 10 * rate:
                     return by_end
                 break
+        for place in in_place:
+            if self.in_step(*place):
+                return place
         return self.by_frames(second, at) or by_end
 
     def by_frames(self, second, at):

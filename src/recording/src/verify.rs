@@ -121,18 +121,19 @@ pub fn verify_with(file: &[u8], proof: &Proof, trust: &Trust) -> Verdict {
         return Verdict::OtherFormat { difference };
     }
     let channels = file.separate();
-    let align = || Alignment::new(proof, &channels, file.encoding.bytes());
-    let (findings, is_recognised) = align().run();
-    let (from, to) = proof.seconds();
-    match () {
-        () if findings.is_empty() && proof.is_whole() => {
-            let is_as_made = file.header() == proof.statement().header;
-            Verdict::Genuine { header: if is_as_made { Header::AsMade } else { Header::Other } }
-        }
-        () if findings.is_empty() => Verdict::Excerpt { from, to },
-        () if align().is_swapped() => Verdict::ChannelsSwapped,
-        () if is_recognised => Verdict::Altered { findings },
-        () => Verdict::NotOurs,
+    let mut aligned = Alignment::new(proof, &channels, file.encoding.bytes());
+    if aligned.is_as_made() {
+        let (from, to) = proof.seconds();
+        let is_as_made = file.header() == proof.statement().header;
+        let header = if is_as_made { Header::AsMade } else { Header::Other };
+        return if proof.is_whole() { Verdict::Genuine { header } } else { Verdict::Excerpt { from, to } };
+    }
+    if aligned.is_swapped() {
+        return Verdict::ChannelsSwapped;
+    }
+    match aligned.run() {
+        (findings, true) => Verdict::Altered { findings },
+        (_, false) => Verdict::NotOurs,
     }
 }
 

@@ -96,10 +96,8 @@ impl<'a> Alignment<'a> {
     pub(super) fn run(mut self) -> (Vec<Finding>, bool) {
         let (mut second, mut at) = (0, 0);
         while second < self.seconds {
-            if let Some(changed) = self.in_step(second, at) {
-                if !changed.is_empty() {
-                    self.note(Kind::Changed, second, second + 1, 0, changed);
-                }
+            if self.is_in_step(second, at) {
+                self.compared(second, at);
                 at += self.length(second);
                 second += 1;
             } else if let Some((next, next_at)) = self.seek(second, at) {
@@ -113,13 +111,24 @@ impl<'a> Alignment<'a> {
         (self.findings, self.is_recognised)
     }
 
+    /// Whether every second is in its place and as it was.
+    pub(super) fn is_as_made(&mut self) -> bool {
+        self.is_in_place(|channel| channel)
+    }
+
     /// Whether the two channels of the recording are each other's.
     pub(super) fn is_swapped(&mut self) -> bool {
-        self.channels.len() == 2
-            && self.found == self.wanted
+        self.channels.len() == 2 && self.is_in_place(|channel| 1 - channel)
+    }
+
+    fn is_in_place(&mut self, channel_of: fn(usize) -> usize) -> bool {
+        let channels = self.channels.len();
+        self.found == self.wanted
             && (0..self.seconds).all(|second| {
                 let (at, length) = (second * self.rate, self.length(second));
-                (0..2).all(|channel| self.hash(channel, at, length) == self.original(second, 1 - channel))
+                (0..channels).all(|channel| {
+                    self.hash(channel, at, length) == self.original(second, channel_of(channel))
+                })
             })
     }
 
@@ -127,14 +136,24 @@ impl<'a> Alignment<'a> {
     fn replaced(&mut self, second: u64, next: u64, at: u64, next_at: u64) {
         let frames_before = |second: u64| (second * self.rate).min(self.wanted);
         let (was, is) = (frames_before(next) - frames_before(second), next_at - at);
-        let (kind, frames) = match () {
-            () if was == is => (Kind::Changed, 0),
-            () if was > is => (Kind::Missing, was - is),
-            () => (Kind::Inserted, is - was),
-        };
-        let channels = if kind == Kind::Changed { (0..self.channels.len()).collect() } else { Vec::new() };
-        if (second, at) != (next, next_at) {
-            self.note(kind, second, next, frames, channels);
+        match () {
+            () if was > is => self.note(Kind::Missing, second, next, was - is, Vec::new()),
+            () if was < is => self.note(Kind::Inserted, second, next, is - was, Vec::new()),
+            () => (second..next).for_each(|each| self.compared(each, at + (each - second) * self.rate)),
+        }
+    }
+
+    /// A second is in its place; the channels in which it is another.
+    fn compared(&mut self, second: u64, at: u64) {
+        let length = self.length(second);
+        let mut changed = Vec::new();
+        for channel in 0..self.channels.len() {
+            if self.hash(channel, at, length) != self.original(second, channel) {
+                changed.push(channel);
+            }
+        }
+        if !changed.is_empty() {
+            self.note(Kind::Changed, second, second + 1, 0, changed);
         }
     }
 
@@ -190,28 +209,26 @@ impl<'a> Alignment<'a> {
         })
     }
 
-    /// The channels that were changed, if a second is at a position: surely, or all of it, silence too.
-    fn in_step(&mut self, second: u64, at: u64) -> Option<Vec<usize>> {
+    /// Whether a second is at a position: surely, or all of it, silence too.
+    fn is_in_step(&mut self, second: u64, at: u64) -> bool {
         let length = self.length(second);
-        let mut changed = Vec::new();
-        for channel in 0..self.channels.len() {
-            if self.hash(channel, at, length)? != self.original(second, channel)? {
-                changed.push(channel);
-            }
-        }
         let surely = self.is_surely(second, at);
         self.is_recognised |= surely;
-        (surely || changed.is_empty()).then_some(changed)
+        surely
+            || (0..self.channels.len()).all(|channel| {
+                let hash = self.hash(channel, at, length);
+                hash.is_some() && hash == self.original(second, channel)
+            })
     }
 
     /// Where the recording goes on, after what is at `at` is not `second`: a second not before it, and a position not before.
     fn seek(&mut self, second: u64, at: u64) -> Option<(u64, u64)> {
         // Seconds that were changed in their place.
-        for count in 1..=CHANGED_IN_A_ROW {
-            let (next, next_at) = (second + count, at + count * self.rate);
-            if next < self.seconds && self.in_step(next, next_at).is_some() {
-                return Some((next, next_at));
-            }
+        let in_place = |count: u64| (second + count, at + count * self.rate);
+        let in_place: Vec<(u64, u64)> =
+            (1..=CHANGED_IN_A_ROW).map(in_place).filter(|(next, _)| *next < self.seconds).collect();
+        if let Some(place) = in_place.iter().find(|(next, next_at)| self.is_surely(*next, *next_at)) {
+            return Some(*place);
         }
         // Whole seconds that are missing, or were put in.
         let most = self.seconds.max(self.found / self.rate);
@@ -232,6 +249,10 @@ impl<'a> Alignment<'a> {
             if (next_at - at).min((next - second) * self.rate) <= CHANGED_IN_A_ROW * self.rate {
                 return by_end;
             }
+        }
+        // In their place, by silence alone: only now, since it would step over what can be heard.
+        if let Some(place) = in_place.iter().find(|(next, next_at)| self.is_in_step(*next, *next_at)) {
+            return Some(*place);
         }
         self.seek_by_frames(second, at).or(by_end)
     }

@@ -147,7 +147,7 @@ fn silence_does_not_lead_astray() {
     assert_eq!(made.findings(&shorter), [found(Kind::Missing, 13, 14, 8_000, &[])]);
     let mut flipped = made.data.clone();
     flipped[16_000 * 10] ^= 1;
-    assert_eq!(made.findings(&flipped), [found(Kind::Changed, 10, 11, 0, &[0, 1])]);
+    assert_eq!(made.findings(&flipped), [found(Kind::Changed, 10, 11, 0, &[0])]);
 }
 
 #[test]
