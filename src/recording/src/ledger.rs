@@ -133,10 +133,10 @@ impl<S: Storage> Ledger<S> {
         if entry.at < self.last {
             return Err(Fault::BackInTime);
         }
-        if let Event::Proof { recording, .. } = &entry.event {
-            if self.proofs.contains_key(recording) {
-                return Err(Fault::SecondProof(recording.clone()));
-            }
+        if let Event::Proof { recording, .. } = &entry.event
+            && self.proofs.contains_key(recording)
+        {
+            return Err(Fault::SecondProof(recording.clone()));
         }
         let bytes = entry.to_bytes();
         if Entry::from_bytes(&bytes).as_ref() != Ok(entry) {
@@ -166,6 +166,11 @@ impl<S: Storage> Ledger<S> {
     /// The number of entries.
     pub fn size(&self) -> u64 {
         self.tree.size()
+    }
+
+    /// The time of the newest entry or head: a clock that was set back waits here.
+    pub fn newest(&self) -> u64 {
+        self.last
     }
 
     /// The root over the first entries, as many as are asked for.

@@ -160,14 +160,13 @@ impl<'a> Alignment<'a> {
     /// Adds a finding; a stretch of seconds that were changed in the same channels is one.
     fn note(&mut self, kind: Kind, from: u64, to: u64, frames: u64, channels: Vec<usize>) {
         let (from, to) = (self.first + from, self.first + to);
-        if let Some(last) = self.findings.last_mut() {
-            if (kind, last.kind) == (Kind::Changed, Kind::Changed)
-                && last.to == from
-                && last.channels == channels
-            {
-                last.to = to;
-                return;
-            }
+        if let Some(last) = self.findings.last_mut()
+            && (kind, last.kind) == (Kind::Changed, Kind::Changed)
+            && last.to == from
+            && last.channels == channels
+        {
+            last.to = to;
+            return;
         }
         self.findings.push(Finding { kind, from, to, frames, channels });
     }
@@ -245,10 +244,10 @@ impl<'a> Alignment<'a> {
             let next_at = (next * self.rate + self.found).checked_sub(self.wanted)?;
             (next_at >= at && self.is_surely(next, next_at)).then_some((next, next_at))
         });
-        if let Some((next, next_at)) = by_end {
-            if (next_at - at).min((next - second) * self.rate) <= CHANGED_IN_A_ROW * self.rate {
-                return by_end;
-            }
+        if let Some((next, next_at)) = by_end
+            && (next_at - at).min((next - second) * self.rate) <= CHANGED_IN_A_ROW * self.rate
+        {
+            return by_end;
         }
         // In their place, by silence alone: only now, since it would step over what can be heard.
         if let Some(place) = in_place.iter().find(|(next, next_at)| self.is_in_step(*next, *next_at)) {
