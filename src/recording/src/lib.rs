@@ -10,29 +10,28 @@
 //! | [`sealed`] | keys, and a recording's file as it rests: encrypted second by second |
 //! | [`writer`] | one recording while it runs, and what is made of one that was interrupted |
 //! | [`store`] | where recordings lie; many at once |
+//! | [`document`] | the text that is signed: one way to write each thing |
+//! | [`keys`] | signing keys, their files and their successors |
+//! | [`merkle`] | RFC 9162's trees over seconds of audio, and over proofs |
+//! | [`proof`] | what is signed of a recording, whole or an excerpt |
+//! | [`ledger`] | the append-only log of proofs, deletions, holds and keys |
+//! | [`verify`] | a file, a proof and keys: genuine, or which seconds are not |
 //! | `g711`, `resample` | what decoding needs |
 #![forbid(unsafe_code)]
 
+pub mod document;
 pub mod encoding;
 pub mod frame;
 mod g711;
+pub mod keys;
+pub mod ledger;
+pub mod merkle;
+pub mod proof;
 mod resample;
 pub mod sealed;
 pub mod second;
 pub mod store;
 pub mod timeline;
+pub mod verify;
 pub mod wav;
 pub mod writer;
-//! | [`document`] | the text that is signed: one way to write each thing |
-//! | [`keys`] | signing keys, their files and their successors |
-//! | [`ledger`] | the append-only log of proofs, deletions, holds and keys |
-//! | [`merkle`] | RFC 9162's trees over seconds of audio, and over proofs |
-//! | [`proof`] | what is signed of a recording, whole or an excerpt |
-//! | [`verify`] | a file, a proof and keys: genuine, or which seconds are not |
-#![forbid(unsafe_code)]
-pub mod document;
-pub mod keys;
-pub mod ledger;
-pub mod merkle;
-pub mod proof;
-pub mod verify;
