@@ -5,15 +5,13 @@ use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 
 use handover::Instant;
-use http::StatusCode;
 use payment::{Attempt, Found, Money, Outcome};
 
 use super::Desk;
-use super::paying::record;
-use super::records::{today, with_store};
+use super::paying::{LOOK_UP, record};
+use super::records::{today, with_store, work_for_desk};
 use crate::site::Site;
 use crate::store::{self, State, StoreError};
-use crate::web::{Order, Response, Work};
 
 /// How long after the last of them the disk is asked for such attempts again, from the first.
 const PERIOD: Duration = Duration::from_secs(60);
@@ -24,8 +22,6 @@ const OLD: i64 = 60 * 60 * 1000;
 const ROUNDS: u64 = 30;
 /// Between two questions to PSPs.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long the answer to one may take.
-const LOOK_UP: Duration = Duration::from_secs(20);
 /// What has not changed for so long is nothing that is under way elsewhere: milliseconds.
 const SETTLED: i64 = 15 * 60 * 1000;
 /// Attempts of which it is remembered that their PSP knew of none.
@@ -58,12 +54,7 @@ impl Desk {
             self.leftovers.next_list = now + LISTING;
             let (directory, after) = (self.records.directory().to_owned(), self.leftovers.after);
             let work = move || with_store(&directory, |store| store.unresolved_attempts(after));
-            self.orders.push(Order::Work(Work::new(work, |listed, site: &mut Site, now| {
-                if let Some(desk) = &mut site.desk {
-                    desk.listed(now, listed);
-                }
-                Response::text(StatusCode::OK, "")
-            })));
+            self.orders.push(work_for_desk(work, |listed, desk, now| desk.listed(now, listed)));
         }
         while now >= self.leftovers.next_question
             && let Some(attempt) = self.leftovers.waiting.pop_front()

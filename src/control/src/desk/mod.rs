@@ -297,21 +297,22 @@ impl Desk {
     /// The signalling lcore has answered a request of the desk's.
     pub(crate) fn answered(&mut self, now: Instant, token: u64, answer: &Answer) {
         let Some((_, Asked::Enter { payment, call, token })) = self.asked.remove(&token) else { return };
-        let input = match answer {
-            Answer::Done { .. } => Input::Acknowledged { call, token },
-            Answer::Refused(refusal) => match refusal {
-                // The page says so when the time for acknowledgements is over, or one comes after all.
-                Refusal::NotAcknowledged => return,
-                Refusal::NoSuchCall => Input::Unmaskable { call, token, why: Unmaskable::NoSuchCall },
-                Refusal::Encrypted => Input::Unmaskable { call, token, why: Unmaskable::Encrypted },
-                Refusal::MediaElsewhere => Input::Unmaskable { call, token, why: Unmaskable::MediaElsewhere },
-                Refusal::Codec => Input::Unmaskable { call, token, why: Unmaskable::Codec },
-                Refusal::Contested => Input::Unmaskable { call, token, why: Unmaskable::Contested },
-                Refusal::Busy | Refusal::Paired => Input::Unmaskable { call, token, why: Unmaskable::Busy },
-            },
+        let refusal = match answer {
+            Answer::Done { .. } => return self.give(now, payment, Input::Acknowledged { call, token }),
+            Answer::Refused(refusal) => refusal,
             Answer::Calls { .. } => return,
         };
-        self.give(now, payment, input);
+        let why = match refusal {
+            // The page says so when the time for acknowledgements is over, or one comes after all.
+            Refusal::NotAcknowledged => return,
+            Refusal::NoSuchCall => Unmaskable::NoSuchCall,
+            Refusal::Encrypted => Unmaskable::Encrypted,
+            Refusal::MediaElsewhere => Unmaskable::MediaElsewhere,
+            Refusal::Codec => Unmaskable::Codec,
+            Refusal::Contested => Unmaskable::Contested,
+            Refusal::Busy | Refusal::Paired => Unmaskable::Busy,
+        };
+        self.give(now, payment, Input::Unmaskable { call, token, why });
     }
 
     /// Whether a token is one of the desk's.
@@ -460,7 +461,7 @@ impl Desk {
                 }
             }
             Output::Field(kind) => self.field(now, id, kind.is_some()),
-            Output::Send(attempt) => self.send(now, id, attempt),
+            Output::Send(attempt) => self.send(id, attempt),
             Output::AskOutcome(attempt) => self.ask_outcome(now, id, attempt),
             Output::Wiped => self.figures.wiped += 1,
             Output::View(view) => self.show(now, id, &view),

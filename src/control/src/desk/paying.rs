@@ -4,22 +4,21 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use handover::Instant;
-use http::StatusCode;
 use payment::psp::{Next, Step};
 use payment::session::Input;
 use payment::{Attempt, FieldKind, Found, Outcome, SessionId};
 
-use super::records::{Record, today, with_store};
+use super::records::{Record, today, with_store, work_for_desk};
 use super::{Desk, Payment};
 use crate::provider::Outgoing;
 use crate::site::Site;
 use crate::store::{self, NewAttempt, State, StoreError};
-use crate::web::{self, AskError, AskThen, Order, Response, Work};
+use crate::web::{self, AskError, AskThen, Order};
 
 /// Payments that are being written down at a time.
 const WRITING: usize = 16;
 /// How long a PSP may take when it is asked what became of a payment.
-const LOOK_UP: Duration = Duration::from_secs(20);
+pub(super) const LOOK_UP: Duration = Duration::from_secs(20);
 
 /// What of a session's attempts is not told any more once it is told.
 #[derive(Default)]
@@ -86,8 +85,7 @@ impl Prepared {
 
 impl Desk {
     /// Sends a payment: it is on the disk before anything of it leaves.
-    pub(super) fn send(&mut self, now: Instant, id: SessionId, attempt: Attempt) {
-        let _ = now;
+    pub(super) fn send(&mut self, id: SessionId, attempt: Attempt) {
         let Some(payment) = self.payments.get(&id) else { return };
         let prepared = Prepared::of(payment, &attempt);
         let (directory, writing) = (self.records.directory().to_owned(), Arc::clone(&self.writing));
@@ -96,18 +94,13 @@ impl Desk {
             drop(writing);
             kept
         };
-        self.to_write.push_back(Order::Work(Work::new(work, move |kept, site: &mut Site, now| {
-            if let Some(desk) = &mut site.desk {
-                match kept {
-                    Ok(()) => desk.ask_provider(now, id, attempt.number, Step::default()),
-                    Err(_) => {
-                        desk.figures.not_kept += 1;
-                        desk.outcome(now, id, attempt.number, Outcome::NotTaken);
-                    }
-                }
+        self.to_write.push_back(work_for_desk(work, move |kept, desk, now| match kept {
+            Ok(()) => desk.ask_provider(now, id, attempt.number, Step::default()),
+            Err(_) => {
+                desk.figures.not_kept += 1;
+                desk.outcome(now, id, attempt.number, Outcome::NotTaken);
             }
-            Response::text(StatusCode::OK, "")
-        })));
+        }));
     }
 
     /// Has those written down whose turn it is: the pool keeps room for so many and no more.

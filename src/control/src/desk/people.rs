@@ -138,14 +138,17 @@ fn key_of(token: &SessionToken) -> [u8; 32] {
 
 /// The cookie that a browser is given. Within other pages' frames it is kept apart for each of them.
 pub(crate) fn cookie(token: &SessionToken, framed: bool) -> String {
-    let site = if framed { "SameSite=None; Partitioned" } else { "SameSite=Lax" };
-    format!("{COOKIE}={}; Path=/; Secure; HttpOnly; {site}", token.reveal().as_str())
+    set_cookie(token.reveal().as_str(), "", framed)
 }
 
 /// The cookie that takes the other away.
 pub(crate) fn no_cookie(framed: bool) -> String {
+    set_cookie("", "; Max-Age=0", framed)
+}
+
+fn set_cookie(value: &str, age: &str, framed: bool) -> String {
     let site = if framed { "SameSite=None; Partitioned" } else { "SameSite=Lax" };
-    format!("{COOKIE}=; Path=/; Secure; HttpOnly; Max-Age=0; {site}")
+    format!("{COOKIE}={value}; Path=/; Secure; HttpOnly{age}; {site}")
 }
 
 /// Answers by `handler` whoever is signed in, and others by `otherwise`.

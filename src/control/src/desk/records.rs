@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use handover::Instant;
 use http::StatusCode;
 
+use super::Desk;
 use crate::site::Site;
 use crate::store::{Outcome, State, Store, StoreError, Timestamp};
 use crate::web::{Order, Response, Work};
@@ -89,12 +90,9 @@ impl Records {
                 }
             })
         };
-        orders.push(Order::Work(Work::new(work, move |done, site: &mut Site, now| {
-            if let Some(desk) = &mut site.desk {
-                desk.recorded(now, this, &done.map(|_| ()));
-            }
-            Response::text(StatusCode::OK, "")
-        })));
+        orders.push(work_for_desk(work, move |done, desk, now| {
+            desk.records.done(now, this, &done.map(|_| ()))
+        }));
     }
 
     fn done(&mut self, now: Instant, this: u64, result: &Result<(), StoreError>) {
@@ -115,10 +113,18 @@ impl Records {
     }
 }
 
-impl super::Desk {
-    fn recorded(&mut self, now: Instant, this: u64, result: &Result<(), StoreError>) {
-        self.records.done(now, this, result);
-    }
+/// Work for the pool, of which the desk hears what came.
+pub(crate) fn work_for_desk<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+    then: impl FnOnce(T, &mut Desk, Instant) + Send + 'static,
+) -> Order<Site> {
+    Order::Work(Work::new(work, move |done, site: &mut Site, now| {
+        if let Some(desk) = &mut site.desk {
+            then(done, desk, now);
+        }
+        // Nobody reads it.
+        Response::text(StatusCode::OK, "")
+    }))
 }
 
 thread_local! {
