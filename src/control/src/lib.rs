@@ -33,8 +33,9 @@ use std::time::Duration;
 use handover::rings::Ring;
 use handover::{Answer, CallEvent, Counter, Counters, Instant, LcoreLink, Press, Request};
 use mio::Waker;
-use payment::BrandTable;
+use payment::{Brand, BrandError, BrandTable};
 use secret::{Pad, Vault};
+use settings::BrandSettings;
 
 pub mod client;
 pub mod page;
@@ -122,6 +123,18 @@ pub struct Payments {
     pub store: PathBuf,
     /// How many calls there may be.
     pub calls: usize,
+}
+
+/// The table of card brands as it is written → as payments use it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn brand_table(written: Vec<BrandSettings>) -> Result<BrandTable, BrandError> {
+    let brand = |written: BrandSettings| {
+        let BrandSettings { name, numbers, lengths, csc, luhn } = written;
+        Brand::read(name, &numbers, &lengths, csc, luhn)
+    };
+    BrandTable::new(written.into_iter().map(brand).collect::<Result<_, _>>()?)
 }
 
 /// Reads the tenants' files.

@@ -24,7 +24,7 @@ use crate::document::{Lines, Malformed, bytes_from_hex, hex, number};
 use crate::merkle::Hash;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// The longest key file, in bytes; one is about 120.
 const LONGEST_FILE: u64 = 4_096;

@@ -12,7 +12,7 @@ use handover::{
     WireId,
 };
 use payment::session::{Icon, Shown, Stop};
-use payment::{Brand, BrandTable, FieldKind, Money};
+use payment::{FieldKind, Money};
 use secret::{Digit, Vault};
 use settings::{BrandSettings, Settings, Tenants};
 
@@ -104,16 +104,13 @@ impl Rig {
             "/../../config/brands.toml"
         )));
         let written = written.map_err(|error| error.to_string()).expect("right");
-        let brands: Result<Vec<Brand>, _> = written
-            .into_iter()
-            .map(|one| Brand::read(one.name, &one.numbers, &one.lengths, one.csc, one.luhn))
-            .collect();
+        let brands = crate::brand_table(written).expect("a table");
         let store = directory.join("store");
         let agents = ["one", "two"].map(|tenant| agent(&store, tenant));
         let link = LcoreLink::new(1);
         let config = DeskConfig {
             directory: Arc::new(served),
-            brands: Arc::new(BrandTable::new(brands.expect("brands")).expect("a table")),
+            brands: Arc::new(brands),
             vault: Vault::new(1_024).expect("memory may be locked"),
             store,
             lcores: vec![link.clone()],

@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use handover::Instant;
 use payment::capture::{Card, CardMonth};
 use payment::details::Text;
-use payment::{Brand, BrandTable, Details, Money};
+use payment::{BrandTable, Details, Money};
 use secret::{Csc, Digit, Digits, Pan, Vault};
 use settings::{BrandSettings, Tenants};
 
@@ -46,11 +46,9 @@ fn write_secret(directory: &Directory, name: &str, text: &str) {
 fn brands() -> BrandTable {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/brands.toml");
     let settings = BrandSettings::load(Path::new(file)).map_err(|error| error.to_string()).expect("right");
-    let brands = settings.into_iter().map(|brand| {
-        let BrandSettings { name, numbers, lengths, csc, luhn } = brand;
-        Brand::read(name, &numbers, &lengths, csc, luhn).expect("it is whole")
-    });
-    BrandTable::new(brands.collect()).map_err(|error| error.to_string()).expect("nothing overlaps")
+    crate::brand_table(settings)
+        .map_err(|error| error.to_string())
+        .expect("it is whole, and nothing overlaps")
 }
 
 fn digits(vault: &Vault, keys: &str) -> Digits {

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handover::{CallBegun, CallEvent, Press, Side, Transport, WireId};
-use payment::{Brand, BrandTable};
 use secret::Digit;
-use settings::{BrandSettings, Settings, Tenants};
+use settings::{Settings, Tenants};
 use zeroize::Zeroizing;
 
 use super::{CALL, House, Signalling, eventually};
@@ -55,13 +54,11 @@ fn payments(directory: &Path) -> Payments {
     let settings = Settings::parse(Path::new("box.toml"), text);
     let settings = settings.map_err(|problems| problems.to_string()).expect("right");
     let brands = settings.load_brands().map_err(|error| error.to_string()).expect("they come with us");
-    let brand = |one: BrandSettings| Brand::read(one.name, &one.numbers, &one.lengths, one.csc, one.luhn);
-    let brands: Result<Vec<Brand>, _> = brands.into_iter().map(brand).collect();
     Payments {
         tenants: Arc::new(move || Tenants::load(&tenants).map_err(|error| error.to_string())),
         secure_mode: settings.secure_mode,
         wires: vec!["wire-1".to_owned()],
-        brands: BrandTable::new(brands.expect("brands")).expect("a table"),
+        brands: crate::brand_table(brands).expect("a table"),
         store,
         calls: 64,
     }

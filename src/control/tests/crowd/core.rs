@@ -15,7 +15,6 @@ use handover::{
     Answer, CallBegun, CallEvent, CallHandle, Command, Counters, Instant, LcoreLink, Press, Request, Side,
     Transport, WireId,
 };
-use payment::{Brand, BrandTable};
 use rcgen::{CertificateParams, KeyPair};
 use secret::{Digit, Pad};
 use settings::{BrandSettings, Settings, Tenants};
@@ -141,12 +140,7 @@ impl Core {
         let secure_mode = settings.expect("right").secure_mode;
         let brands =
             BrandSettings::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/brands.toml")));
-        let brands: Result<Vec<Brand>, _> = brands
-            .map_err(|error| error.to_string())
-            .expect("right")
-            .into_iter()
-            .map(|one| Brand::read(one.name, &one.numbers, &one.lengths, one.csc, one.luhn))
-            .collect();
+        let brands = brands.map_err(|error| error.to_string()).expect("right");
         let tenants = ground.path("tenants");
         let config = Config {
             socket: ground.path("run/admin.sock"),
@@ -171,7 +165,7 @@ impl Core {
                 tenants: Arc::new(move || Ground::tenants(&tenants)),
                 secure_mode,
                 wires: vec!["wire-1".to_owned()],
-                brands: BrandTable::new(brands.expect("brands")).expect("a table"),
+                brands: control::brand_table(brands).expect("a table"),
                 store: ground.path("store"),
                 calls: 16_384,
             }),

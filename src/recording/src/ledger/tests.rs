@@ -1,8 +1,8 @@
 use std::fs;
-use std::path::PathBuf;
 
 use super::*;
 use crate::document::Text;
+use crate::keys::tests::Folder;
 use crate::keys::{Distrust, RollOver, Trust};
 use crate::proof::Proof;
 use crate::proof::tests::{key, statement};
@@ -26,22 +26,6 @@ fn filled(entries: impl IntoIterator<Item = u64>) -> Ledger<InMemory> {
 
 fn trust() -> Trust {
     Trust::in_key(key(1).public())
-}
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("keyhush-ledger-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 #[test]
