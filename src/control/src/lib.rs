@@ -15,6 +15,7 @@
 //! | `site` | what is served where |
 //! | `overview` | counters and rings of all threads, as metrics; whether the box can take calls |
 //! | `server` | the loop |
+//! | [`recordings`] | recordings, from what the desk orders to what the archive shows |
 //! | [`store`] | agents, their sessions and the results of payments on the disk |
 //!
 //! Nothing here touches a call: a panic is caught and the loop started again (DESIGN section 4, invariant 3).
@@ -41,6 +42,7 @@ pub mod client;
 pub mod page;
 pub mod protocol;
 pub mod provider;
+pub mod recordings;
 pub mod store;
 pub mod web;
 

@@ -11,6 +11,7 @@ pub(super) const ALL: &[&str] = &[
     include_str!("migrations/1_agents.sql"),
     include_str!("migrations/2_sessions.sql"),
     include_str!("migrations/3_attempts.sql"),
+    include_str!("migrations/4_recordings.sql"),
 ];
 
 /// Says in the file's header whose it is (`PRAGMA application_id`): "KhSt".
