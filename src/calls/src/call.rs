@@ -140,6 +140,8 @@ pub(crate) struct Call {
     pub(crate) rules: Option<Rules>,
     /// How often it was ordered into SecureMode; beyond 255 from zero again.
     pub(crate) orders: u8,
+    /// What leaves of it is shown to the recorder.
+    pub(crate) recorded: bool,
     /// A payment has put it into SecureMode.
     pub(crate) held: bool,
     /// Since when the caller, whom a payment awaits keys of, is watched; not while lost.
@@ -177,6 +179,7 @@ impl Call {
             secured: None,
             rules: None,
             orders: 0,
+            recorded: false,
             held: false,
             watched_since: None,
             heir_of: None,

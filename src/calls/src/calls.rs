@@ -239,6 +239,26 @@ impl Calls {
         }
     }
 
+    /// What leaves of a call is to be shown to the recorder, or not any more: of its flows, those that come later too. Its SecureMode
+    /// is another matter.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchCall`] where the handle is stale, or not the call's last one: what was ordered of a call that has ended is not
+    /// meant for it when it lives again.
+    pub fn record(
+        &mut self,
+        call: CallHandle,
+        on: bool,
+        changes: &mut Vec<FlowUpdate>,
+    ) -> Result<(), Refusal> {
+        let slot = self.table.slot_of(call).filter(|slot| self.table.handle(*slot) == call);
+        let call = slot.and_then(|slot| self.table.get_mut(slot)).ok_or(Refusal::NoSuchCall)?;
+        call.recorded = on;
+        call.destinations.iter().for_each(|destination| self.flows.touch(destination.key));
+        self.settle(changes);
+        Ok(())
+    }
+
     /// Whether a payment holds that call in SecureMode, be it as the heir of another; it does not hold a stale handle's.
     pub fn is_held(&self, call: CallHandle) -> bool {
         let known = self.table.slot_of(call).and_then(|slot| self.table.get(slot));

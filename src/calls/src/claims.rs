@@ -159,7 +159,7 @@ impl Flows {
 impl Entry {
     /// What the claims come to. It is of the call that claimed it first and is still up; the newest claim of that call
     /// describes it, but whose media it is cannot be told: what any of them calls an event is one, and it is secured
-    /// while any of them is.
+    /// while any of them is. It is recorded for that call alone: another's recording is no place for what may not be its own.
     fn flow(&mut self, key: FlowKey, table: &Table, usual: Rules) -> Option<Flow> {
         let (stamp, slot) = self.elect(table)?;
         let call = table.get(slot)?;
@@ -180,7 +180,7 @@ impl Entry {
             mode,
             reverse,
             formats: merged(core::iter::once(&owned.formats).chain(others()).collect::<Vec<_>>().into_iter()),
-            rules: self.rules(table, usual),
+            rules: self.rules(table, usual).with_recorded(call.recorded),
             order: self.order(table),
             encrypted: owned.encrypted,
             learn: key.from == Side::Customer,

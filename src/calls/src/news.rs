@@ -18,6 +18,7 @@ pub(crate) struct Introduction {
     from: Side,
     called: [Option<Box<str>>; 2],
     calling: [Option<Box<str>>; 2],
+    call_id: Box<str>,
 }
 
 impl Introduction {
@@ -27,6 +28,7 @@ impl Introduction {
             from,
             called: [message.request_uri(), message.to_address()].map(text),
             calling: [message.asserted_identity(), message.from_address()].map(text),
+            call_id: beginning(message.call_id()),
         }
     }
 }
@@ -35,6 +37,14 @@ impl Introduction {
 fn text(address: Option<&[u8]>) -> Option<Box<str>> {
     let address = address.filter(|address| address.len() <= ADDRESS_LONGEST)?;
     core::str::from_utf8(address).ok().map(Box::from)
+}
+
+/// As much of a Call-ID as is told, as text.
+fn beginning(call_id: &[u8]) -> Box<str> {
+    // What is no UTF-8 becomes longer.
+    let mut text = String::from_utf8_lossy(call_id.get(..ADDRESS_LONGEST).unwrap_or(call_id)).into_owned();
+    text.truncate(text.floor_char_boundary(ADDRESS_LONGEST));
+    text.into()
 }
 
 impl Calls {
@@ -64,11 +74,11 @@ impl Calls {
 
     fn begun(&self, slot: u32) -> Option<CallBegun> {
         let call = self.table.get(slot)?;
-        let Introduction { wire, from, called, calling } = call.introduction.clone();
+        let Introduction { wire, from, called, calling, call_id } = call.introduction.clone();
         let handle = self.table.handle(slot);
         // What inherited from a call that is there still leaves with that one.
         let held = call.held || call.heir_of.is_some_and(|of| self.table.slot_of(of).is_none());
-        Some(CallBegun { call: handle, since: call.since, wire, from, called, calling, held })
+        Some(CallBegun { call: handle, since: call.since, wire, from, called, calling, call_id, held })
     }
 
     /// Tells that a call has begun.
@@ -105,6 +115,8 @@ impl Calls {
         self.table.rename(slot);
         let Some(call) = self.table.get_mut(slot) else { return };
         call.told_ended = false;
+        // Who wants it recorded wanted that of the one that has ended, and is told of this one.
+        call.recorded = false;
         if let Some(deadline) = call.deadline.take() {
             self.deadlines.remove(&(deadline, slot, generation));
         }

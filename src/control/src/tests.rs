@@ -221,9 +221,10 @@ fn answer(command: Command) -> Answer {
             _ => done(&call_id),
         },
         Command::Release { call_id, .. } => done(&call_id),
-        Command::Enter { call, .. } | Command::Rule { call, .. } | Command::Leave { call } => {
-            Answer::Done { call }
-        }
+        Command::Enter { call, .. }
+        | Command::Rule { call, .. }
+        | Command::Record { call, .. }
+        | Command::Leave { call } => Answer::Done { call },
         Command::Announce => Answer::Done { call: CallHandle::default() },
     }
 }

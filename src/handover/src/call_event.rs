@@ -39,9 +39,12 @@ pub struct CallBegun {
     pub called: [Option<Box<str>>; 2],
     /// Who calls, by P-Asserted-Identity (RFC 3325 section 9.1) and by the From header.
     pub calling: [Option<Box<str>>; 2],
+    /// The Call-ID of that INVITE, or its beginning, lossily as UTF-8; at most [`ADDRESS_LONGEST`] bytes.
+    pub call_id: Box<str>,
     /// Whether a payment has put it into SecureMode.
     pub held: bool,
 }
 
-/// Most bytes of an address that is told; a longer one is left out.
+/// Most bytes of an address that is told; a longer one is left out. Of a Call-ID, which is known by its beginning as well, no more are
+/// told.
 pub const ADDRESS_LONGEST: usize = 256;

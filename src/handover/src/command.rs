@@ -53,6 +53,14 @@ pub enum Command {
         /// The call.
         call: CallHandle,
     },
+    /// What leaves of a call is to be shown to the recorder, or not any more. It holds for flows that come later too, whatever
+    /// becomes of the call's SecureMode. Ordered again it changes nothing.
+    Record {
+        /// The call.
+        call: CallHandle,
+        /// Whether it is to be.
+        on: bool,
+    },
     /// Tell of every call again, as if it had just begun: whoever asks has forgotten what was told. Answered by `Done` of no
     /// call in particular.
     Announce,

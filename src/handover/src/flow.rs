@@ -260,6 +260,9 @@ impl Rules {
     const SILENT_WHILE_KEYING: u8 = 4;
     const FIELD_OPEN: u8 = 8;
     const HEARS_REFERENCE: u8 = 16;
+    const RECORDED: u8 = 32;
+    /// What is no matter of masking.
+    const BESIDE_MASKING: u8 = Self::HEARS_REFERENCE | Self::RECORDED;
 
     const fn set(self, bit: u8, on: bool) -> Self {
         Rules(if on { self.0 | bit } else { self.0 & !bit })
@@ -300,11 +303,17 @@ impl Rules {
         self.set(Self::HEARS_REFERENCE, on)
     }
 
+    /// What leaves is shown to the recorder.
+    #[must_use]
+    pub const fn with_recorded(self, on: bool) -> Self {
+        self.set(Self::RECORDED, on)
+    }
+
     /// The rules of two that mask the same flow: nothing passes that either would not let pass, and what either masks
-    /// is masked. What is heard for call references is no matter of masking, and stays.
+    /// is masked. What is heard for call references, or recorded, is no matter of masking, and stays.
     #[must_use]
     pub const fn strictest(self, other: Rules) -> Self {
-        let either = self.0 | other.0 & !Self::HEARS_REFERENCE;
+        let either = self.0 | other.0 & !Self::BESIDE_MASKING;
         Rules(either).set(Self::UNMASKABLE_PASSES, self.passes_unmaskable() && other.passes_unmaskable())
     }
 
@@ -332,6 +341,11 @@ impl Rules {
     pub const fn hears_reference(self) -> bool {
         self.has(Self::HEARS_REFERENCE)
     }
+
+    /// See [`Rules::with_recorded`].
+    pub const fn is_recorded(self) -> bool {
+        self.has(Self::RECORDED)
+    }
 }
 
 impl fmt::Debug for Rules {
@@ -342,6 +356,7 @@ impl fmt::Debug for Rules {
             .field("is_silent_while_keying", &self.is_silent_while_keying())
             .field("is_field_open", &self.is_field_open())
             .field("hears_reference", &self.hears_reference())
+            .field("is_recorded", &self.is_recorded())
             .finish()
     }
 }
@@ -417,6 +432,8 @@ mod tests {
         assert!(lax.strictest(lax).passes_unmaskable());
         let hears = Rules::default().with_reference_heard(true);
         assert!(hears.strictest(lax).hears_reference() && !lax.strictest(hears).hears_reference());
+        let recorded = Rules::default().with_recorded(true);
+        assert!(recorded.strictest(lax).is_recorded() && !lax.strictest(recorded).is_recorded());
     }
 
     #[test]

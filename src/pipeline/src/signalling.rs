@@ -201,6 +201,7 @@ impl<B: Buffer> Signalling<B> {
     /// Takes an order of the console.
     pub fn request(&mut self, now: Instant, request: Request, out: &mut impl Outputs<B>) {
         let token = request.token;
+        let is_of_secure_mode = !matches!(request.command, Command::Record { .. });
         let ordered = match request.command {
             Command::Calls => {
                 let calls = self.calls.list(self.limits.listed);
@@ -231,13 +232,16 @@ impl<B: Buffer> Signalling<B> {
             }
             Command::Leave { call } => self.calls.leave(now, call, &mut self.changes).map(|()| call),
             Command::Rule { call, rules } => self.calls.rule(call, rules, &mut self.changes).map(|()| call),
+            Command::Record { call, on } => self.calls.record(call, on, &mut self.changes).map(|()| call),
             Command::Announce => {
                 self.events.announce();
                 Ok(CallHandle::default())
             }
         };
         self.distribute();
-        if let Ok(call) = ordered {
+        if let Ok(call) = ordered
+            && is_of_secure_mode
+        {
             self.remembered.hand_over(call);
         }
         match ordered {

@@ -6,6 +6,7 @@ mod hostile;
 mod media;
 mod network;
 mod news;
+mod recorded;
 mod repeats;
 mod secure;
 mod setup;

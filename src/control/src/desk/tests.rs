@@ -196,6 +196,7 @@ impl Rig {
             from: Side::Carrier,
             called: [Some(format!("sip:{called}@sbc.example").into()), None],
             calling: [Some("sip:+441632960001@carrier.example".into()), None],
+            call_id: "call-1".into(),
             held: false,
         };
         self.desk.call_event(self.now, CallEvent::Begun(Box::new(begun)));

@@ -144,6 +144,7 @@ fn a_payment_is_begun_paired_keyed_and_told_to_its_page() {
         from: Side::Carrier,
         called: [Some("sip:+442079460100@sbc.example".into()), None],
         calling: [Some("sip:+441632960001@carrier.example".into()), None],
+        call_id: "call-1".into(),
         held: false,
     };
     centre.house.events.push(CallEvent::Begun(Box::new(begun))).expect("room");

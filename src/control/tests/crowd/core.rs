@@ -186,6 +186,7 @@ impl Core {
                     let call = match command {
                         Command::Enter { call, .. }
                         | Command::Rule { call, .. }
+                        | Command::Record { call, .. }
                         | Command::Leave { call } => call,
                         _ => CallHandle::default(),
                     };
@@ -209,6 +210,7 @@ impl Core {
             from: Side::Carrier,
             called: [Some(CALLED.into()), None],
             calling: [Some("sip:+447700900123@carrier.example".into()), None],
+            call_id: "call-1".into(),
             held: false,
         };
         assert!(self.events.push(CallEvent::Begun(Box::new(begun))).is_ok(), "room for an event");

@@ -106,6 +106,7 @@ fn a_desk_that_starts_again_lets_calls_of_lost_payments_go_only_after_long_quiet
         from: Side::Carrier,
         called: [Some("sip:+442079460100@x".into()), None],
         calling: [None, None],
+        call_id: "call-1".into(),
         held: true,
     };
     let event = CallEvent::Begun(Box::new(begun(&rig)));
