@@ -77,19 +77,51 @@ pub struct Frame<'a> {
     channel: Channel,
     arrived: u64,
     format: Format,
+    is_secured: bool,
+    skipped: u16,
     rtp: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// A packet that came at `arrived`, in nanoseconds since 1970 by a clock that both channels share.
+    /// None: no RTP packet.
+    pub(crate) const EMPTY: Frame<'static> = Frame {
+        channel: Channel::Caller,
+        arrived: 0,
+        format: Format::Other,
+        is_secured: false,
+        skipped: 0,
+        rtp: &[],
+    };
+
+    /// A packet that came at `arrived`, in nanoseconds by a clock that both channels share: since 1970 where it is recorded, by the
+    /// lcores' own clock until then.
     pub const fn new(channel: Channel, arrived: u64, format: Format, released: Released<'a>) -> Self {
-        Frame { channel, arrived, format, rtp: released.payload() }
+        Frame { channel, arrived, format, rtp: released.payload(), ..Frame::EMPTY }
+    }
+
+    /// As of a call in SecureMode, or not.
+    #[must_use]
+    pub const fn secured(self, is_secured: bool) -> Self {
+        Frame { is_secured, ..self }
+    }
+
+    /// As one whose payload is what its format says only after so many bytes: what comes before is the head and the older blocks of
+    /// redundancy (RFC 2198).
+    #[must_use]
+    pub const fn skipping(self, bytes: u16) -> Self {
+        Frame { skipped: bytes, ..self }
+    }
+
+    /// As one that came at another time: by another clock.
+    #[must_use]
+    pub const fn arriving(self, arrived: u64) -> Self {
+        Frame { arrived, ..self }
     }
 
     /// For tests, which must not make a [`Released`].
     #[cfg(test)]
     pub(crate) const fn invented(channel: Channel, arrived: u64, format: Format, rtp: &'a [u8]) -> Self {
-        Frame { channel, arrived, format, rtp }
+        Frame { channel, arrived, format, rtp, ..Frame::EMPTY }
     }
 
     /// Whose audio it is.
@@ -97,7 +129,7 @@ impl<'a> Frame<'a> {
         self.channel
     }
 
-    /// When it came, in nanoseconds since 1970.
+    /// When it came, in nanoseconds: see [`Frame::new`].
     pub const fn arrived(&self) -> u64 {
         self.arrived
     }
@@ -107,6 +139,16 @@ impl<'a> Frame<'a> {
         self.format
     }
 
+    /// Whether its call was in SecureMode when it came.
+    pub const fn is_secured(&self) -> bool {
+        self.is_secured
+    }
+
+    /// How much of its payload is not what its format says: see [`Frame::skipping`].
+    pub(crate) const fn skipped(&self) -> usize {
+        self.skipped as usize
+    }
+
     /// The whole RTP packet.
     pub const fn rtp(&self) -> &'a [u8] {
         self.rtp
@@ -114,8 +156,8 @@ impl<'a> Frame<'a> {
 
     /// The packet with bytes of its own, to cross a ring; `None` where it is longer than [`HeldFrame::CAPACITY`]. Without heap.
     pub fn held(&self) -> Option<HeldFrame> {
-        let rtp = ArrayVec::try_from(self.rtp).ok()?;
-        Some(HeldFrame { channel: self.channel, arrived: self.arrived, format: self.format, rtp })
+        let mut held = HeldFrame::empty();
+        held.hold(self).then_some(held)
     }
 }
 
@@ -125,6 +167,8 @@ pub struct HeldFrame {
     channel: Channel,
     arrived: u64,
     format: Format,
+    is_secured: bool,
+    skipped: u16,
     rtp: ArrayVec<u8, { HeldFrame::CAPACITY }>,
 }
 
@@ -132,8 +176,26 @@ impl HeldFrame {
     /// The longest RTP packet that is recorded: an Ethernet frame of 1500 bytes without IPv4 and UDP.
     pub const CAPACITY: usize = 1472;
 
+    /// Room for a packet.
+    pub(crate) fn empty() -> Self {
+        let Frame { channel, arrived, format, is_secured, skipped, .. } = Frame::EMPTY;
+        HeldFrame { channel, arrived, format, is_secured, skipped, rtp: ArrayVec::new() }
+    }
+
+    /// Takes a copy of a packet in the place of what was there. Whether it fits.
+    pub(crate) fn hold(&mut self, frame: &Frame<'_>) -> bool {
+        self.channel = frame.channel;
+        self.arrived = frame.arrived;
+        self.format = frame.format;
+        self.is_secured = frame.is_secured;
+        self.skipped = frame.skipped;
+        self.rtp.clear();
+        self.rtp.try_extend_from_slice(frame.rtp).is_ok()
+    }
+
     /// The packet.
     pub fn frame(&self) -> Frame<'_> {
-        Frame { channel: self.channel, arrived: self.arrived, format: self.format, rtp: &self.rtp }
+        let HeldFrame { channel, arrived, format, is_secured, skipped, .. } = *self;
+        Frame { channel, arrived, format, is_secured, skipped, rtp: &self.rtp }
     }
 }

@@ -3,6 +3,7 @@
 //! | module | does |
 //! |---|---|
 //! | [`frame`] | what the recorder is given: a packet that the masker released |
+//! | [`feed`] | packets from the lcores to the recorder, in boxes that go round |
 //! | [`encoding`] | the one encoding of a file |
 //! | [`timeline`] | packets of both directions → two channels of samples, true to the wall clock |
 //! | [`second`] | finished seconds, which are also the proof's leaves |
@@ -21,6 +22,7 @@
 
 pub mod document;
 pub mod encoding;
+pub mod feed;
 pub mod frame;
 mod g711;
 pub mod keys;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::keeper::{Closed, Closing, Keeper};
 use super::{Store, ended};
 use crate::encoding::Encoding;
-use crate::frame::HeldFrame;
+use crate::frame::{Frame, HeldFrame};
 use crate::sealed::{MOST_ABOUT, SealError};
 use crate::second::{End, GapCause, SecondSink};
 use crate::timeline::Timeline;
@@ -163,13 +163,7 @@ impl Recorder {
     /// Carries out one order.
     pub fn order(&mut self, order: Order) {
         match order {
-            Order::Frame(key, frame) => match self.running.get_mut(&key) {
-                Some(running) => {
-                    self.counters.frames += 1;
-                    running.timeline.frame(&frame.frame());
-                }
-                None => self.counters.stray_frames += 1,
-            },
+            Order::Frame(key, frame) => self.frame(key, &frame.frame()),
             Order::Begin(key, begin) => {
                 if self.begin(key, *begin).is_err() {
                     self.counters.refused += 1;
@@ -190,6 +184,17 @@ impl Recorder {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes a packet of a recording.
+    pub fn frame(&mut self, key: Key, frame: &Frame<'_>) {
+        match self.running.get_mut(&key) {
+            Some(running) => {
+                self.counters.frames += 1;
+                running.timeline.frame(frame);
+            }
+            None => self.counters.stray_frames += 1,
         }
     }
 

@@ -65,7 +65,7 @@ impl Channel {
         if format == Format::Other {
             self.counters.undecoded += 1;
         }
-        let payload = rtp.payload();
+        let payload = rtp.payload().get(frame.skipped()..).unwrap_or_default();
         if format.ticks(payload.len()) == 0 {
             return;
         }
