@@ -120,6 +120,13 @@ counters! {
     /// Packets of the customer's side that nobody listened to for a call reference, because no state was free.
     ListenersFull = "listeners_full",
 
+    /// Packets of recorded calls that left and were handed to the recorder.
+    Tapped = "tapped",
+    /// Packets of recorded calls that left while the recorder had no room for them: a gap in recordings, none in calls.
+    TapLost = "tap_lost",
+    /// Packets of recorded calls that were not recorded because they are encrypted.
+    TapEncrypted = "tap_encrypted",
+
     /// Calls that began.
     CallsBegun = "calls_begun",
     /// Legs that began: dialogs with their early forks, each on its wire and VLAN stack.

@@ -201,7 +201,7 @@ pub(crate) fn clock_khz(flow: &Flow, payload_type: u8) -> u8 {
 }
 
 /// What a payload type means: by the SDP, else by RFC 3551 section 6; `None` where neither says.
-fn format(flow: &Flow, payload_type: u8) -> Option<Format> {
+pub fn format(flow: &Flow, payload_type: u8) -> Option<Format> {
     if let Some(known) = flow.formats.get(payload_type) {
         return Some(known);
     }

@@ -5,6 +5,7 @@
 //! | [`stream`] | one media flow: what becomes of each packet |
 //! | [`secured`] | the caller's stream in SecureMode: its audio is held by a packet, and tones in it are replaced |
 //! | [`listener`] | the keys of a stream that passes |
+//! | `passing` | what leaves of a flow that is not in SecureMode, to be recorded |
 //! | `synthesis` | the mask keys' tones |
 //! | [`g722`] | ITU-T G.722, whose audio is decoded to be heard and encoded again where it was masked |
 //! | `carries` | what a payload carries: event blocks, plainly or redundantly, or audio |
@@ -22,6 +23,7 @@ mod carries;
 mod content;
 mod events;
 pub mod listener;
+mod passing;
 pub mod secured;
 pub mod silence;
 pub mod sip;
@@ -36,8 +38,10 @@ use secret::Digit;
 use tap::Released;
 
 pub use ::g722;
+pub use carries::format;
 pub use content::content;
 pub use listener::{Listener, Together};
+pub use passing::passing;
 pub use secured::{Admission, Frames, SecuredStream};
 pub use stream::{MediaStream, mask_stateless};
 

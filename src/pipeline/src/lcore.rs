@@ -21,7 +21,7 @@ use crate::streams::{HeldFrame, Stream, Streams};
 mod leaving;
 mod seen;
 
-use leaving::{report, tell_leaving};
+use leaving::{Origin, report, tap_passing, tell_leaving};
 use seen::tell;
 
 /// The port of SIP over TCP (RFC 3261 section 18.1.1) and over TLS, for the count of what is not followed.
@@ -70,7 +70,12 @@ enum Verdict {
     Discard,
     Signal(ArrivalKind),
     /// It is held in a place of a stream.
-    Hold(u32, u8, Udp),
+    Hold {
+        index: u32,
+        place: u8,
+        udp: Udp,
+        is_secured: bool,
+    },
 }
 
 impl<B: Buffer> Lcore<B> {
@@ -192,8 +197,9 @@ impl<B: Buffer> Lcore<B> {
                 Verdict::Forward => out.transmit(wire, from.opposite(), frame),
                 Verdict::Discard => {}
                 Verdict::Signal(kind) => self.signal(Arrival { wire, from, kind, frame }, out),
-                Verdict::Hold(index, place, udp) => {
-                    self.hold(now, index, place, HeldFrame { wire, from, udp, frame }, out);
+                Verdict::Hold { index, place, udp, is_secured } => {
+                    let held = HeldFrame { wire, from, udp, is_secured, frame };
+                    self.hold(now, index, place, held, out);
                 }
             }
         }
@@ -308,6 +314,7 @@ impl<B: Buffer> Lcore<B> {
         if is_rtp {
             tell(now, flow, local, udp, payload, &self.counters, out);
         }
+        let is_recorded = flow.rules.is_recorded();
         if flow.mode.is_secured() {
             let flow = *flow;
             return self.secured_media(now, slot, flow, udp, frame, out);
@@ -326,6 +333,11 @@ impl<B: Buffer> Lcore<B> {
             }
         } else if is_rtp && is_listened_to(flow) {
             self.listen(now, slot, udp, frame, out);
+        }
+        if is_recorded {
+            let flow = self.flows.get_mut(slot).0;
+            let origin = Origin { flow, arrived: now, is_secured: is_secured(flow) };
+            tap_passing(origin, udp.payload(frame.bytes()), &self.counters, out);
         }
         self.pass(if is_rtp { Counter::PassMedia } else { Counter::PassNotRtp })
     }
@@ -403,7 +415,8 @@ impl<B: Buffer> Lcore<B> {
         }
         let before = checksum::sum(udp.payload(frame.bytes()));
         let masked = mask::mask_stateless(&flow, udp.payload_mut(frame.bytes_mut()));
-        let left = tell_leaving(&masked, &flow, out);
+        let origin = Origin { flow: &flow, arrived: now, is_secured: is_secured(&flow) };
+        let left = tell_leaving(&masked, origin, &self.counters, out);
         if left.is_changed {
             mend_checksum(udp, frame, before);
         }
@@ -438,27 +451,29 @@ impl<B: Buffer> Lcore<B> {
         let admission = stream.masker.admit(now, &flow, payload, room, &mut |captured| {
             report(captured, &flow, pad, counters, out);
         });
-        let (verdict, is_changed, reason) = match &admission {
-            Admission::Hold { place } => (Verdict::Hold(index, *place, *udp), true, None),
-            Admission::Leave(masked) => {
-                let left = tell_leaving(masked, &flow, out);
-                (left.verdict, left.is_changed, Some(left.reason))
-            }
-        };
-        if is_changed {
-            mend_checksum(udp, frame, before);
-        }
         if stream.masker.is_unmaskable() && !stream.is_told_unmaskable {
             stream.is_told_unmaskable = out.report(Report::Unmaskable(flow.call)).is_ok();
         }
-        if let Some(reason) = reason {
-            self.counters.count(reason);
-            // Behind what it made leave.
-            self.let_leave(now, index, out);
-        } else if !room {
-            self.counters.count(Counter::HoldWithoutBuffers);
+        let is_secured = is_secured(&flow);
+        let masked = match admission {
+            Admission::Leave(masked) => masked,
+            Admission::Hold { place } => {
+                mend_checksum(udp, frame, before);
+                if !room {
+                    self.counters.count(Counter::HoldWithoutBuffers);
+                }
+                return Verdict::Hold { index, place, udp: *udp, is_secured };
+            }
+        };
+        // Behind what it made leave.
+        self.let_leave(now, index, out);
+        let origin = Origin { flow: &flow, arrived: now, is_secured };
+        let left = tell_leaving(&masked, origin, &self.counters, out);
+        if left.is_changed {
+            mend_checksum(udp, frame, before);
         }
-        verdict
+        self.counters.count(left.reason);
+        left.verdict
     }
 
     /// Puts a frame where its stream wants it, and lets leave what may now.
@@ -480,12 +495,12 @@ impl<B: Buffer> Lcore<B> {
             if leaving.is_early() {
                 counters.count(Counter::HeldTooLong);
             }
-            let Some(HeldFrame { wire, from, udp, mut frame }) = places.take(leaving.place()) else {
-                continue;
-            };
+            let Some(held) = places.take(leaving.place()) else { continue };
+            let HeldFrame { wire, from, udp, is_secured, mut frame } = held;
             let before = checksum::sum(udp.payload(frame.bytes()));
             let masked = masker.release(now, &leaving, udp.payload_mut(frame.bytes_mut()));
-            let left = tell_leaving(&masked, flow, out);
+            let origin = Origin { flow, arrived: leaving.arrived(), is_secured };
+            let left = tell_leaving(&masked, origin, counters, out);
             if left.is_changed {
                 mend_checksum(&udp, &mut frame, before);
             }

@@ -29,5 +29,5 @@ mod streams;
 
 pub use lcore::{Lcore, LcoreLimits};
 pub use mirror::{Mirror, MirrorError, Mirrored};
-pub use outputs::{Arrival, ArrivalKind, Outputs, Report};
+pub use outputs::{Arrival, ArrivalKind, Outputs, Report, TapFull, Tapped};
 pub use signalling::{Signalling, SignallingLimits};

@@ -55,6 +55,23 @@ pub enum Report {
     Unmaskable(CallHandle),
 }
 
+/// A packet that leaves, of a flow that is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Tapped<'a> {
+    /// Its flow. The side on which its packets arrive is whose audio it is.
+    pub flow: &'a Flow,
+    /// When it came. What was held leaves later, but was spoken then.
+    pub arrived: Instant,
+    /// Whether its call was in SecureMode when it came.
+    pub is_secured: bool,
+    /// The packet.
+    pub released: Released<'a>,
+}
+
+/// The recorder has no room for a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TapFull;
+
 /// The edge: ports and rings under DPDK, files in a replay. Frames given to it in order leave in order.
 pub trait Outputs<B> {
     /// Sends a frame out of the port on the side `toward` of a wire.
@@ -100,6 +117,12 @@ pub trait Outputs<B> {
         true
     }
 
-    /// Shows the recorder what leaves of a flow. Nothing is recorded unless the edge says so.
-    fn tap(&mut self, _flow: &Flow, _released: &Released<'_>) {}
+    /// Hands the recorder what leaves of a flow that is recorded, as it leaves, in the order in which it does. Where nobody records it is
+    /// taken all the same.
+    ///
+    /// # Errors
+    /// The recorder has no room: the packet is lost to it, leaves all the same, and is counted.
+    fn tap(&mut self, _tapped: &Tapped<'_>) -> Result<(), TapFull> {
+        Ok(())
+    }
 }

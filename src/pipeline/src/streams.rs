@@ -12,6 +12,8 @@ pub(crate) struct HeldFrame<B> {
     pub(crate) wire: WireId,
     pub(crate) from: Side,
     pub(crate) udp: Udp,
+    /// Whether its call was in SecureMode when it came.
+    pub(crate) is_secured: bool,
     pub(crate) frame: B,
 }
 

@@ -24,6 +24,11 @@ impl Leaving {
         self.held.place
     }
 
+    /// When it came.
+    pub fn arrived(&self) -> Instant {
+        self.held.arrived
+    }
+
     /// Whether it leaves before what follows it was heard, its end replaced.
     pub fn is_early(&self) -> bool {
         self.is_early

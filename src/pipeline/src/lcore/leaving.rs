@@ -1,11 +1,12 @@
 //! What leaves, told to the recorder and to the counters; and keys, to the control core.
 
-use handover::{Counter, Counters, Flow, Press};
+use handover::{Counter, Counters, Flow, Instant, Press};
 use mask::{Captured, ChangeKind, Masked};
 use secret::Pad;
+use tap::Released;
 
 use super::Verdict;
-use crate::outputs::Outputs;
+use crate::outputs::{Outputs, Tapped};
 
 /// What became of a packet that the masker let go.
 pub(super) struct Left {
@@ -14,18 +15,62 @@ pub(super) struct Left {
     pub(super) is_changed: bool,
 }
 
-/// Shows the recorder what leaves, and says how it is counted.
-pub(super) fn tell_leaving<B>(masked: &Masked<'_>, flow: &Flow, out: &mut impl Outputs<B>) -> Left {
+/// Where a packet that leaves comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) flow: &'a Flow,
+    /// When it came, and whether the call was in SecureMode then.
+    pub(super) arrived: Instant,
+    pub(super) is_secured: bool,
+}
+
+impl Origin<'_> {
+    /// Hands the recorder what leaves. What is encrypted would be noise to it.
+    fn tap<B>(self, released: Released<'_>, counters: &Counters, out: &mut impl Outputs<B>) {
+        let Origin { flow, arrived, is_secured } = self;
+        if !flow.rules.is_recorded() {
+            return;
+        }
+        if flow.encrypted {
+            return counters.count(Counter::TapEncrypted);
+        }
+        let tapped = out.tap(&Tapped { flow, arrived, is_secured, released });
+        counters.count(if tapped.is_ok() { Counter::Tapped } else { Counter::TapLost });
+    }
+}
+
+/// Hands the recorder a packet of a flow that is recorded and not in SecureMode.
+#[inline(never)]
+pub(super) fn tap_passing<B>(
+    origin: Origin<'_>,
+    payload: &[u8],
+    counters: &Counters,
+    out: &mut impl Outputs<B>,
+) {
+    match mask::passing(origin.flow, payload) {
+        Some(released) => origin.tap(released, counters, out),
+        None if origin.flow.encrypted => counters.count(Counter::TapEncrypted),
+        None => {}
+    }
+}
+
+/// Hands the recorder what leaves, and says how it is counted.
+pub(super) fn tell_leaving<B>(
+    masked: &Masked<'_>,
+    origin: Origin<'_>,
+    counters: &Counters,
+    out: &mut impl Outputs<B>,
+) -> Left {
     let forward = |reason, is_changed| Left { verdict: Verdict::Forward, reason, is_changed };
     match masked {
         Masked::Unchanged(released) => {
-            out.tap(flow, released);
-            let is_secured = flow.mode.is_secured();
+            origin.tap(*released, counters, out);
+            let is_secured = origin.flow.mode.is_secured();
             forward(if is_secured { Counter::PassSecuredAudio } else { Counter::PassMedia }, false)
         }
         Masked::NotRtp => forward(Counter::PassNotRtp, false),
         Masked::Changed(released, kind) => {
-            out.tap(flow, released);
+            origin.tap(*released, counters, out);
             let reason = match kind {
                 ChangeKind::Event => Counter::MaskedEvent,
                 ChangeKind::Silence => Counter::Silenced,

@@ -6,6 +6,8 @@ use handover::{
 
 use super::*;
 
+mod tapped;
+
 /// A frame that goes on in further segments.
 struct Chained(Vec<u8>);
 
