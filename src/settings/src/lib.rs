@@ -6,6 +6,7 @@
 //! | [`brands`] | the table of card brands, a file of its own |
 //! | [`device`] | the name of a port: a PCI address, or a virtual device with its arguments |
 //! | [`problem`] | what is wrong with a file: line, key, what was expected, the remedy |
+//! | [`recordings`] | where recordings are kept, and what seals and signs them |
 //! | [`tenants`] | the client companies: one file each, in a directory beside the box's file |
 //! | `document` | TOML with line numbers; typed reading of one table |
 //! | `parse` | table by table; then what no table can know alone |
@@ -19,6 +20,7 @@ pub mod brands;
 pub mod device;
 pub mod model;
 pub mod problem;
+pub mod recordings;
 pub mod tenants;
 
 mod document;
@@ -34,7 +36,8 @@ pub use model::{
 };
 pub use pool::PoolNeed;
 pub use problem::{LoadError, Problem, Problems};
-pub use tenants::{Tenant, Tenants};
+pub use recordings::{MasterKey, Recordings, TimeStamps};
+pub use tenants::{Recording, Tenant, Tenants};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::Device;
+use crate::{Device, Recordings};
 
 /// The whole file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +38,8 @@ pub struct Settings {
     pub tenants: Option<PathBuf>,
     /// `[store]`
     pub store: Store,
+    /// `[recordings]`, where it is written: without it nothing is recorded.
+    pub recordings: Option<Recordings>,
     /// `[cards]`: the file with the table of card brands. `None`: the one that comes with Keyhush.
     pub brands: Option<PathBuf>,
 }

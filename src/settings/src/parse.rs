@@ -12,6 +12,7 @@ use crate::{eal, pool};
 
 mod lcores;
 mod places;
+mod recordings;
 mod served;
 mod tables;
 mod wires;
@@ -32,6 +33,10 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("[management]", &["listen"]),
     ("[tenants]", &["directory"]),
     ("[store]", &["directory"]),
+    (
+        "[recordings]",
+        &["directory", "master_key", "pin_file", "signing_key", "at_once", "inbox", "witness", "time_stamps"],
+    ),
     ("[cards]", &["brands"]),
 ];
 
@@ -131,6 +136,7 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> O
     let management = served::read_management(document, root, agents.as_ref());
     let tenants = places::read_tenants(document, root, beside);
     let store = places::read_store(document, root, beside);
+    let recordings = recordings::read(document, root, beside);
     let brands = places::read_cards(document, root, beside);
     let lcores = lcores::read_lcores(document, root, &wires);
     let (pool, pool_place) = tables::read_pool(document, root);
@@ -161,6 +167,7 @@ fn read(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> O
         management,
         tenants,
         store,
+        recordings,
         brands,
     };
     settings.pool.data_room = data_room(&settings.wires);

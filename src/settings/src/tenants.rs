@@ -7,6 +7,7 @@
 //! | `credentials` | the file with a PSP's key |
 //! | `read` | one file → one tenant |
 //! | `psp` | its `[psp]` |
+//! | `recording` | its `[recording]` |
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -21,12 +22,15 @@ mod model;
 mod numbers;
 mod psp;
 mod read;
+mod recording;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use model::{CallReferences, Choices, Endpoint, Keying, PanDisplay, PrefixKey, Provider, Psp, Tenant};
 pub use numbers::Numbers;
+pub(crate) use psp::{Unclear as AddressUnclear, http_endpoint};
 #[cfg(test)]
 pub(crate) use read::TABLES;
+pub use recording::Recording;
 
 /// Files in a directory of tenants.
 const TENANTS_MAX: usize = 4096;
@@ -56,17 +60,19 @@ struct Draft {
 struct Places {
     numbers: Vec<(usize, usize)>,
     trunks: Vec<(usize, usize)>,
+    /// Where it is written that the tenant's calls are recorded.
+    record: (usize, usize),
 }
 
 impl Settings {
-    /// Reads the tenants that these settings name, and looks whether their trunks are wires.
+    /// Reads the tenants that these settings name, and looks whether their trunks are wires, and whether recordings have a place.
     ///
     /// # Errors
     /// See [`Tenants::load`].
     pub fn load_tenants(&self) -> Result<Tenants, LoadError> {
         let Some(directory) = &self.tenants else { return Ok(Tenants::default()) };
         let wires: Vec<&str> = self.wires.iter().map(|wire| wire.name.as_str()).collect();
-        load(directory, Some(&wires))
+        load(directory, Some(&OfBox { wires: &wires, records: self.recordings.is_some() }))
     }
 }
 
@@ -154,18 +160,28 @@ impl Tenants {
     }
 }
 
-fn load(directory: &Path, wires: Option<&[&str]>) -> Result<Tenants, LoadError> {
+/// What tenants' files are held against of the box's own.
+struct OfBox<'b> {
+    wires: &'b [&'b str],
+    /// Whether it has a place for recordings.
+    records: bool,
+}
+
+fn load(directory: &Path, of_box: Option<&OfBox<'_>>) -> Result<Tenants, LoadError> {
     let files =
         files(directory).map_err(|error| LoadError::NoTenants { directory: directory.into(), error })?;
     let mut errors = Vec::new();
     let mut drafts = Vec::new();
     for file in files {
         match read_text(&file) {
-            Ok(text) => drafts.push(read::read(&file, &text, wires)),
+            Ok(text) => drafts.push(read::read(&file, &text, of_box.map(|of_box| of_box.wires))),
             Err(error) => errors.push(error),
         }
     }
     check_alone(&mut drafts);
+    if of_box.is_some_and(|of_box| !of_box.records) {
+        check_recorded(&mut drafts);
+    }
     let mut list = Vec::new();
     for mut draft in drafts {
         match draft.tenant {
@@ -258,6 +274,23 @@ fn check_alone(drafts: &mut [Draft]) {
                 found: format!("{what}, which {other} has as well"),
                 expected: expected.to_owned(),
                 remedy: format!("remove it here or from {other}"),
+            });
+        }
+    }
+}
+
+/// Notes who is to be recorded where recordings have no place.
+fn check_recorded(drafts: &mut [Draft]) {
+    for Draft { tenant, places, problems, .. } in drafts {
+        if tenant.as_ref().is_some_and(|tenant| tenant.recording.is_some()) {
+            let (line, column) = places.record;
+            problems.push(Problem {
+                line,
+                column,
+                key: "recording.record".to_owned(),
+                found: "true, and the box has no [recordings]".to_owned(),
+                expected: "a place for recordings in the box's settings".to_owned(),
+                remedy: "write [recordings] into the box's settings, or record = false".to_owned(),
             });
         }
     }

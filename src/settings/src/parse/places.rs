@@ -1,4 +1,4 @@
-//! Directories and files: `[tenants]`, `[store]` and `[cards]`. What is no whole path lies beside the settings file.
+//! Directories and files: those of `[tenants]`, `[store]` and `[cards]`, and how others are read. What is no whole path lies beside the settings file.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,8 @@ pub(super) fn read_store(document: &mut Document<'_>, root: &Section<'_, '_>, be
     Store { directory: read_place(document, &section, "directory", beside).unwrap_or_else(usual) }
 }
 
-fn read_place(
+/// A directory or a file. Whether it is there is seen by who uses it: settings are checked on other machines too.
+pub(super) fn read_place(
     document: &mut Document<'_>,
     section: &Section<'_, '_>,
     key: &str,
@@ -41,7 +42,8 @@ fn read_place(
 ) -> Option<PathBuf> {
     let (path, span) = section.text(document, key)?;
     if path.is_empty() || path.contains('\0') {
-        let what = if key == "directory" { "directory" } else { "file" };
+        let is_directory = matches!(key, "directory" | "inbox" | "witness");
+        let what = if is_directory { "directory" } else { "file" };
         document.problem(
             span,
             section.path(key),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::credentials::Credentials;
 use super::numbers::Numbers;
+use super::recording::Recording;
 use crate::model::{MaskKey, Replacement, SecureMode, Unmaskable, WhileKeying};
 
 /// One client company.
@@ -30,8 +31,8 @@ pub struct Tenant {
     pub psp: Psp,
     /// The origins that may show the page in a frame, as browsers write them: `https://crm.example.com`.
     pub frame_origins: Vec<String>,
-    /// Whether its calls are to be recorded.
-    pub records: bool,
+    /// `[recording]`, where its calls are recorded.
+    pub recording: Option<Recording>,
 }
 
 impl Tenant {

@@ -159,7 +159,7 @@ fn read_endpoint(
 
 /// Why a text is no HTTPS address.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Unclear {
+pub(crate) enum Unclear {
     Scheme,
     Host,
     Port,
@@ -167,12 +167,12 @@ pub(super) enum Unclear {
 }
 
 impl Unclear {
-    pub(super) fn remedy(self, example: &str) -> String {
+    pub(crate) fn remedy(self, example: &str) -> String {
         match self {
             Unclear::Scheme => {
                 format!("begin it with https://, as in \"{example}\": nothing is sent in the clear")
             }
-            Unclear::Host => format!("write the host's name or address after https://, as in \"{example}\""),
+            Unclear::Host => format!("write the host's name or address after the //, as in \"{example}\""),
             Unclear::Port => format!("write a port from 1 to 65535, or none, as in \"{example}\""),
             Unclear::Path => "write a plain path after the host, without ? and #, or none".to_owned(),
         }
@@ -185,7 +185,18 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, Unclear> {
     if !scheme.eq_ignore_ascii_case("https://") {
         return Err(Unclear::Scheme);
     }
-    let rest = &text[8..];
+    after_scheme(&text[8..], 443)
+}
+
+/// Reads `http://HOST[:PORT][/PATH]` or the same of HTTPS; whether it is HTTPS.
+pub(crate) fn http_endpoint(text: &str) -> Result<(bool, Endpoint), Unclear> {
+    match text.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("http://") => Ok((false, after_scheme(&text[7..], 80)?)),
+        _ => Ok((true, endpoint(text)?)),
+    }
+}
+
+fn after_scheme(rest: &str, usual_port: u16) -> Result<Endpoint, Unclear> {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let (host, port) = match authority.strip_prefix('[') {
         Some(inside) => {
@@ -205,7 +216,7 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, Unclear> {
         }
     };
     let port = match port {
-        None => 443,
+        None => usual_port,
         Some(port) if port.bytes().all(|digit| digit.is_ascii_digit()) => {
             port.parse().ok().filter(|port| *port != 0).ok_or(Unclear::Port)?
         }

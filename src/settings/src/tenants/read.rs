@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::model::{CallReferences, Choices, Keying, PanDisplay, PrefixKey, Tenant};
 use super::numbers::Numbers;
-use super::{Draft, Places, psp};
+use super::{Draft, Places, psp, recording};
 use crate::document::{Document, Section, nearest};
 use crate::model::{MaskKey, Replacement, Unmaskable, WhileKeying};
 
@@ -18,7 +18,7 @@ pub(crate) const TABLES: &[(&str, &[&str])] = &[
     ("[keying]", &["expiry", "valid_from", "issue", "star_clears"]),
     ("[psp]", &["kind", "account", "credentials", "endpoint", "authorities"]),
     ("[page]", &["frame_origins"]),
-    ("[recording]", &["record"]),
+    ("[recording]", &["record", "keep_months", "suspend_keys", "suspend_most_s"]),
 ];
 
 const NAME_MAX: usize = 100;
@@ -91,7 +91,7 @@ fn read_tenant(
     let pan_display = read_pan_display(document, root);
     let keying = read_keying(document, root);
     let frame_origins = read_origins(document, root);
-    let records = read_recording(document, root);
+    let recording = recording::read(document, root, reference.prefix_key, &mut places.record);
     let psp = psp::read(document, root, file, is_toml)?;
     Some(Tenant {
         id,
@@ -104,7 +104,7 @@ fn read_tenant(
         keying,
         psp,
         frame_origins,
-        records,
+        recording,
     })
 }
 
@@ -228,12 +228,6 @@ fn read_keying(document: &mut Document<'_>, root: &Section<'_, '_>) -> Keying {
     keying.issue = section.boolean(document, "issue").unwrap_or(keying.issue);
     keying.star_clears = section.boolean(document, "star_clears").unwrap_or(keying.star_clears);
     keying
-}
-
-fn read_recording(document: &mut Document<'_>, root: &Section<'_, '_>) -> bool {
-    let Some(section) = root.table(document, "recording") else { return false };
-    only(document, &section, "[recording]");
-    section.boolean(document, "record").unwrap_or(false)
 }
 
 fn read_origins(document: &mut Document<'_>, root: &Section<'_, '_>) -> Vec<String> {

@@ -5,6 +5,8 @@ use super::{MINIMAL, problems};
 const PORTS: &str = "carrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n";
 const AGENTS: &str = "[[wire]]\ncarrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n\
                       [agents]\nlisten = \"0.0.0.0:443\"\ncertificate = \"/c\"\nkey = \"/k\"\n";
+const RECORDINGS: &str = "[[wire]]\ncarrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n\
+                          [recordings]\ndirectory = \"/r\"\nmaster_key = \"/m\"\nsigning_key = \"/s\"\n";
 const AGENTS_WITHOUT_ADDRESS: &str = "[agents]\ncertificate = \"/c\"\nkey = \"/k\"\n";
 const TWO: &str = "[[wire]]\nname = \"a\"\ncarrier = \"0000:03:00.0\"\ncustomer = \"0000:03:00.1\"\n\
                    [[wire]]\nname = \"b\"\ncarrier = \"0000:04:00.0\"\ncustomer = \"0000:04:00.1\"\n";
@@ -198,6 +200,24 @@ const FILES: &[Broken] = &[
     broken(MINIMAL, "[management]\nlisten = \"::1\"\n", 2, "management.listen", "\"[::1]:9464\""),
     broken(MINIMAL, "[management]\nlisten = \"localhost:80\"\n", 2, "management.listen", "in figures"),
     broken(MINIMAL, "[management]\nlisten = \"10.0.0.1:0\"\n", 2, "management.listen", "a port"),
+    broken(MINIMAL, "[recordings]\n", 1, "recordings.directory", "add: directory"),
+    broken(MINIMAL, "[recordings]\n", 1, "recordings.master_key", "add: master_key"),
+    broken(MINIMAL, "[recordings]\n", 1, "recordings.signing_key", "add: signing_key"),
+    broken(RECORDINGS, "at_once = 0\n", 1, "recordings.at_once", "write 1 or more"),
+    broken(RECORDINGS, "inbox = \"\"\n", 1, "recordings.inbox", "name a directory"),
+    broken(RECORDINGS, "inbox = \"/r\"\n", 1, "recordings.inbox", "another directory"),
+    broken(RECORDINGS, "pin_file = \"/p\"\n", 1, "recordings.pin_file", "pkcs11:"),
+    broken(RECORDINGS, "time_stamps = \"ftp://a\"\n", 1, "recordings.time_stamps", "http:// or https://"),
+    broken(RECORDINGS, "time_stamps = \"http://\"\n", 1, "recordings.time_stamps", "host"),
+    broken(RECORDINGS, "time_stamps = \"http://a:0\"\n", 1, "recordings.time_stamps", "port"),
+    broken(MINIMAL, "[recordings]\nmaster_key = \"pkcs11:object=m\"\n", 2, "recordings.master_key", "token="),
+    broken(
+        MINIMAL,
+        "[recordings]\nmaster_key = \"pkcs11:token=t;object=m?pin-value=1\"\n",
+        2,
+        "recordings.master_key",
+        "pin_file",
+    ),
     broken(MINIMAL, "[management]\n", 1, "management.listen", "add: listen"),
     broken(AGENTS, "[management]\nlisten = \"0.0.0.0:443\"\n", 2, "management.listen", "another port"),
     broken(MINIMAL, "[agents]\nlisten = \"0.0.0.0:443\"\nkey = \"k.pem\"\n", 3, "agents.key", "whole path"),

@@ -114,7 +114,8 @@ fn what_a_tenant_chooses_overrules_the_box() {
                 [keying]\nexpiry = true\nstar_clears = false\n\
                 [psp]\nkind = \"adyen\"\naccount = \"ExampleMOTO\"\ncredentials = \"adyen.key\"\n\
                 endpoint = \"https://Checkout-test.adyen.com:8443/v72/\"\n\
-                [page]\nframe_origins = [\"https://CRM.example.com\", \"https://[::1]:8443\"]\n[recording]\nrecord = true\n";
+                [page]\nframe_origins = [\"https://CRM.example.com\", \"https://[::1]:8443\"]\n\
+                [recording]\nrecord = true\nkeep_months = 84\nsuspend_keys = \"#9\"\nsuspend_most_s = 60\n";
     let tenants = directory.secret("adyen.key", "AQEyhmfx\n", 0o600).file("one.toml", text).tenants();
     let tenant = tenants.of_trunk("trunk-a").expect("it has this trunk");
     assert_eq!((tenant.id.as_str(), tenant.name.as_str()), ("one", "one"));
@@ -122,7 +123,10 @@ fn what_a_tenant_chooses_overrules_the_box() {
     assert_eq!((secure.mask_key, secure.replacement), (MaskKey::One, Replacement::Silence));
     assert_eq!(secure.unmaskable, settings(MINIMAL).secure_mode.unmaskable);
     assert_eq!((tenant.reference.length, tenant.reference.prefix_key), (8, Some(PrefixKey::Star)));
-    assert!(tenant.keying.expiry && !tenant.keying.star_clears && !tenant.keying.issue && tenant.records);
+    assert!(tenant.keying.expiry && !tenant.keying.star_clears && !tenant.keying.issue);
+    let recording = tenant.recording.as_ref().expect("its calls are recorded");
+    assert_eq!((recording.keep_months, recording.keep_days()), (84, 2_557));
+    assert_eq!((recording.suspend_keys.as_deref(), recording.suspend_most.as_secs()), (Some("#9"), 60));
     assert_eq!(tenant.frame_origins, ["https://crm.example.com", "https://[::1]:8443"]);
     let Provider::Adyen { merchant, credentials } = &tenant.psp.provider else { panic!("{tenant:?}") };
     assert_eq!(merchant, "ExampleMOTO");
@@ -262,6 +266,30 @@ fn trunks_are_one_tenants_and_wires_of_the_box() {
         error.contains("two.toml:1:11: trunks: \"wire-2\"") && error.contains("write \"wire-1\""),
         "{error}"
     );
+}
+
+#[test]
+fn who_is_recorded_needs_a_box_that_records() {
+    let directory = Directory::new();
+    let text = format!("numbers = [\"+4930123\"]\n{PSP}[recording]\nrecord = true\n");
+    let of_box = |more: &str| {
+        let file = directory.0.join("box.settings");
+        fs::write(&file, format!("{MINIMAL}[tenants]\ndirectory = \".\"\n{more}")).expect("written");
+        Settings::load(&file).map_err(|error| error.to_string()).expect("right").load_tenants()
+    };
+    directory.file("one.toml", &text);
+    let error = of_box("").expect_err("there is no place for recordings").to_string();
+    assert!(
+        error.contains("one.toml:6:10: recording.record: true") && error.contains("[recordings]"),
+        "{error}"
+    );
+    let recordings = "[recordings]\ndirectory = \"kept\"\nmaster_key = \"m\"\nsigning_key = \"s\"\n";
+    let tenants = of_box(recordings).map_err(|error| error.to_string()).expect("now there is");
+    let recording = tenants.get("one").and_then(|one| one.recording.as_ref()).expect("it is recorded");
+    assert_eq!((recording.keep_months, recording.keep_days()), (6, 183));
+    assert_eq!((recording.suspend_keys.as_deref(), recording.suspend_most.as_secs()), (None, 600));
+    directory.file("one.toml", &text.replace("record = true", "record = false\nkeep_months = 7"));
+    assert!(of_box("").is_ok_and(|tenants| tenants.iter().all(|tenant| tenant.recording.is_none())));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::Path;
 
 use super::{MINIMAL, parse, problems, settings};
-use crate::{Idle, LoadError, MaskKey, Settings};
+use crate::{Idle, LoadError, MaskKey, MasterKey, Settings};
 
 const ANNOTATED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/keyhush.toml");
 
@@ -41,6 +41,30 @@ fn what_may_be_served_is_shown_as_it_is_written() {
     assert_eq!(agents.certificate, Path::new("/etc/keyhush/certificate.pem"));
     assert_eq!(agents.key, Path::new("/etc/keyhush/key.pem"));
     assert_eq!(settings.management.expect("it is written").listen.to_string(), "127.0.0.1:9464");
+}
+
+#[test]
+fn recordings_are_shown_as_they_are_written() {
+    let text = std::fs::read_to_string(ANNOTATED).expect("it is in the repository");
+    let (_, after) = text.split_once("#[recordings]\n").expect("the table is shown");
+    let (table, _) = after.split_once("\n\n").expect("it ends");
+    let shown: Vec<&str> = table.lines().map(|line| line.trim_start_matches('#')).collect();
+    let of_file: Vec<&str> = shown.iter().copied().filter(|line| !line.starts_with("pin_file")).collect();
+    let recordings = settings(&format!("{MINIMAL}[recordings]\n{}\n", of_file.join("\n"))).recordings;
+    let recordings = recordings.expect("it is written");
+    assert_eq!(recordings.directory, Path::new("/var/lib/keyhush/recordings"));
+    assert_eq!(recordings.master_key, MasterKey::File("/etc/keyhush/master.key".into()));
+    assert_eq!(recordings.at_once, 500);
+    let stamps = recordings.time_stamps.expect("it is written");
+    assert_eq!((stamps.is_https, stamps.endpoint.port, stamps.endpoint.path.as_str()), (false, 80, "/tsr"));
+    let of_token = shown.join("\n").replace("/etc/keyhush/master.key", "pkcs11:token=keyhush;object=master");
+    let of_token = settings(&format!("{MINIMAL}[recordings]\n{of_token}\n")).recordings;
+    let expected = MasterKey::Token {
+        uri: "pkcs11:token=keyhush;object=master".into(),
+        pin_file: Some("/etc/keyhush/token.pin".into()),
+    };
+    assert_eq!(of_token.map(|recordings| recordings.master_key), Some(expected));
+    assert!(settings(MINIMAL).recordings.is_none());
 }
 
 #[test]
