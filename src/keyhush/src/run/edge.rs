@@ -8,7 +8,10 @@ use std::sync::Arc;
 use handover::rings::Ring;
 use handover::{Answer, CallEvent, Counter, Counters, Instant, Press, Side, WireId};
 use nic::{Burst, Mbuf, Pool, TxQueue};
-use pipeline::{Arrival, ArrivalKind, Outputs, Report};
+use pipeline::{Arrival, ArrivalKind, Outputs, Report, TapFull, Tapped};
+use recording::feed::Feed;
+
+use super::tapped;
 
 /// The rings that lcores share.
 #[derive(Clone)]
@@ -26,6 +29,8 @@ pub(super) struct Rings {
     pub(super) answers: Ring<(u64, Answer)>,
     /// What happens to calls, to the control core. Full: told later.
     pub(super) events: Ring<CallEvent>,
+    /// What leaves of recorded calls, to the recorder, where there is one. Full: lost to the recording, a gap that it tells of.
+    pub(super) feed: Option<Feed>,
 }
 
 /// A frame that the signalling lcore lets leave through a port that another lcore sends on.
@@ -190,6 +195,10 @@ impl Outputs<Mbuf> for Edge {
 
     fn may_hold(&self) -> bool {
         self.may_hold
+    }
+
+    fn tap(&mut self, tapped: &Tapped<'_>) -> Result<(), TapFull> {
+        self.rings.feed.as_ref().map_or(Ok(()), |feed| tapped::offer(feed, tapped))
     }
 
     fn answer(&mut self, token: u64, answer: Answer) {

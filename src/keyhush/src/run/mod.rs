@@ -5,6 +5,7 @@
 //! | `alarms.rs` | who watches the signalling lcore, and says alarms |
 //! | `ports.rs` | devices → started ports and their queues |
 //! | `edge.rs` | what an lcore sends through |
+//! | `tapped.rs` | what leaves of recorded calls, for the recorder |
 //! | `mirror.rs` | the file of the flows in SecureMode, for the process after a kill |
 //! | `poll.rs` | the loop of an lcore |
 //! | `link.rs` | carrying the link across a wire |
@@ -19,6 +20,7 @@ mod link;
 mod mirror;
 mod poll;
 mod ports;
+mod tapped;
 
 use core::fmt;
 use core::time::Duration;
@@ -35,8 +37,9 @@ use nic::{Clock, Eal, LcoreHandle, LcoreId, NicError};
 use payment::BrandTable;
 use pipeline::reassembly::ReassemblyLimits;
 use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
+use recording::feed::{Feed, Intake};
 use secret::Pad;
-use settings::{Idle, Replacement, Settings, Unmaskable, WhileKeying};
+use settings::{Idle, Recordings, Replacement, Settings, Unmaskable, WhileKeying};
 
 use crate::{core_image, swap};
 use alarms::{Alarms, Watched};
@@ -130,7 +133,9 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     allow_files();
     let arguments = settings.eal_arguments();
     let eal = Eal::init(arguments.get(1..).unwrap_or_default())?;
-    let shared = share(settings, &eal, stop).map_err(system("memory for digits on their way"))?;
+    // Whoever records takes packets out of it. Until somebody orders that a call is recorded, nothing comes in.
+    let (feed, _intake) = settings.recordings.as_ref().map(feed).unzip();
+    let shared = share(settings, &eal, stop, feed).map_err(system("memory for digits on their way"))?;
     let counters: Vec<Counters> = settings.lcores.iter().map(|_| Counters::default()).collect();
     let own = Counters::default();
     // The console first: where another Keyhush answers on its socket, no port is started.
@@ -176,7 +181,12 @@ fn finish(handle: LcoreHandle<LcoreWork>) {
     }
 }
 
-fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>) -> io::Result<Shared> {
+/// The way of packets to the recorder.
+fn feed(recordings: &Recordings) -> (Feed, Intake) {
+    recording::feed::feed(tapped::room(recordings.at_once as usize))
+}
+
+fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>, feed: Option<Feed>) -> io::Result<Shared> {
     let waiting = settings.sip.waiting as usize;
     let lcores = settings.lcores.len();
     Ok(Shared {
@@ -187,6 +197,7 @@ fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>) -> io::Result<Sh
             presses: Ring::<Press>::new(PRESSES),
             answers: Ring::new(REQUESTS),
             events: Ring::new(EVENTS),
+            feed,
         },
         requests: Ring::new(REQUESTS),
         relays: (0..lcores).map(|_| Ring::new(waiting)).collect(),
