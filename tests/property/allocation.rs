@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use handover::{
     Answer, Counter, Counters, Endpoint, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats,
-    Instant, LcoreLink, MaskKey, NumberedUpdate, Press, Side, VlanStack, WireId,
+    Instant, LcoreLink, MaskKey, NumberedUpdate, Press, Rules, Side, VlanStack, WireId,
 };
 use keyhush_tests::frame::udp;
 use keyhush_tests::played::pad;
 use keyhush_tests::rtp::{KeyPlan, Stream};
 use pipeline::lcore::LcoreLimits;
-use pipeline::{Arrival, Lcore, Outputs, Report};
+use pipeline::{Arrival, Lcore, Outputs, Report, TapFull, Tapped};
+use recording::feed::{Feed, Intake, Taken, feed};
+use recording::frame::{Channel, Format as Recorded, Frame};
 use zeroizing_alloc::ZeroAlloc;
 
 use allocator::{Counting, allocations, time_of};
@@ -32,6 +34,8 @@ struct Room {
     signals: Vec<Arrival<Vec<u8>>>,
     reports: Vec<Report>,
     presses: Vec<Press>,
+    recorder: (Feed, Intake),
+    recorded: usize,
 }
 
 impl Room {
@@ -41,6 +45,15 @@ impl Room {
             signals: Vec::with_capacity(many),
             reports: Vec::with_capacity(many),
             presses: Vec::with_capacity(many),
+            recorder: feed(48),
+            recorded: 0,
+        }
+    }
+
+    /// What the recorder does now and then.
+    fn record(&mut self) {
+        while let Some(taken) = self.recorder.1.take() {
+            self.recorded += usize::from(matches!(taken, Taken::Frame(_)));
         }
     }
 }
@@ -62,13 +75,18 @@ impl Outputs<Vec<u8>> for Room {
         Ok(())
     }
     fn answer(&mut self, _token: u64, _answer: Answer) {}
+    fn tap(&mut self, tapped: &Tapped<'_>) -> Result<(), TapFull> {
+        let arrived = tapped.arrived.as_nanos();
+        let frame = Frame::new(Channel::Caller, arrived, Recorded::Pcmu, tapped.released);
+        self.recorder.0.offer(1, &frame).map_err(|_| TapFull)
+    }
 }
 
 fn address(text: &str) -> SocketAddr {
     text.parse().expect("an address")
 }
 
-fn flow(destination: SocketAddr, mode: FlowMode) -> Flow {
+fn flow(destination: SocketAddr, mode: FlowMode, rules: Rules) -> Flow {
     let mut formats = Formats::default();
     for (payload_type, kind) in
         [(101, FormatKind::TelephoneEvent), (121, FormatKind::Redundancy), (0, FormatKind::Pcmu)]
@@ -81,7 +99,7 @@ fn flow(destination: SocketAddr, mode: FlowMode) -> Flow {
         wire: WIRE,
         from: Side::Carrier,
     };
-    Flow { key, mode, formats, learn: true, ..Flow::default() }
+    Flow { key, mode, formats, learn: true, rules, ..Flow::default() }
 }
 
 /// Two thousand packets of audio, events, redundancy, other UDP and what is no UDP.
@@ -115,12 +133,12 @@ fn traffic(destination: SocketAddr) -> Vec<Vec<u8>> {
     frames
 }
 
-fn run(mode: FlowMode) -> (Counters, Room) {
+fn run(mode: FlowMode, rules: Rules) -> (Counters, Room) {
     let destination = address("198.51.100.20:30000");
     let link = LcoreLink::new(64);
     let counters = Counters::default();
     let mut lcore = Lcore::new(LcoreLimits::default(), link.clone(), counters.clone(), pad(), 1);
-    let update = FlowUpdate::Install(flow(destination, mode));
+    let update = FlowUpdate::Install(flow(destination, mode, rules));
     assert!(link.send(NumberedUpdate { number: 1, update }), "the ring is empty");
     lcore.follow();
     assert_eq!(link.acknowledged(), 1);
@@ -133,6 +151,7 @@ fn run(mode: FlowMode) -> (Counters, Room) {
         while frames.len() > 0 {
             lcore.follow();
             lcore.process(now, WIRE, Side::Carrier, frames.by_ref().take(32), &mut room);
+            room.record();
             now = now + core::time::Duration::from_millis(20);
         }
     });
@@ -148,14 +167,14 @@ fn the_allocator_counts() {
 
 #[test]
 fn forwarding_allocates_nothing() {
-    let (counters, room) = run(FlowMode::Pass);
+    let (counters, room) = run(FlowMode::Pass, Rules::default());
     assert!(counters.get(Counter::PassMedia) > 1_500);
     assert!(room.presses.is_empty() && !room.reports.is_empty());
 }
 
 #[test]
 fn masking_allocates_nothing() {
-    let (counters, room) = run(FlowMode::Mask(MaskKey::Pound));
+    let (counters, room) = run(FlowMode::Mask(MaskKey::Pound), Rules::default());
     assert!(counters.get(Counter::MaskedEvent) > 1_000);
     assert!(counters.get(Counter::DropSecuredUnreadable) >= 100);
     assert_eq!(room.presses.len(), 200);
@@ -163,10 +182,21 @@ fn masking_allocates_nothing() {
 
 #[test]
 fn silencing_allocates_nothing() {
-    let (counters, room) = run(FlowMode::Silence(MaskKey::Pound));
+    let (counters, room) = run(FlowMode::Silence(MaskKey::Pound), Rules::default());
     assert!(counters.get(Counter::Silenced) >= 400);
     assert!(counters.get(Counter::DropSilenced) > 1_000);
     assert!(room.presses.is_empty());
+}
+
+#[test]
+fn recording_allocates_nothing_and_boxes_go_round() {
+    let recorded = Rules::default().with_recorded(true);
+    for mode in [FlowMode::Pass, FlowMode::Mask(MaskKey::Pound), FlowMode::Silence(MaskKey::Pound)] {
+        let (counters, room) = run(mode, recorded);
+        assert!(counters.get(Counter::Tapped) >= 400, "{mode:?}");
+        assert_eq!(counters.get(Counter::TapLost), 0, "{mode:?}");
+        assert_eq!(room.recorded as u64, counters.get(Counter::Tapped), "{mode:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Several calls on several lcores that are sometimes slow, a wire with faults, a console that switches SecureMode on and
-//! off at any moment: after every step what left is held against what it may be. A failure tells its seed.
+//! off at any moment, and recordings: after every step what left is held against what it may be. A failure tells its seed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,6 +25,9 @@ struct Simulation {
     legs: Vec<Leg>,
     /// The shadow model: which calls are in SecureMode.
     secured: Vec<bool>,
+    /// And which are recorded; how many packets of them were.
+    recorded: Vec<bool>,
+    packets_recorded: [usize; 2],
     pressed: usize,
     captured: usize,
     /// Duplicates dropped so far.
@@ -40,6 +43,8 @@ impl Simulation {
             appliance: Appliance::new(LCORES),
             scene: Scene::default(),
             secured: vec![false; legs.len()],
+            recorded: vec![false; legs.len()],
+            packets_recorded: [0; 2],
             legs,
             pressed: 0,
             captured: 0,
@@ -54,7 +59,13 @@ impl Simulation {
 
     fn step(&mut self) {
         let number = self.chance.below(self.legs.len() as u64) as usize;
-        match self.chance.below(10) {
+        match self.chance.below(11) {
+            10 => {
+                let call_id = self.legs[number].call_id.clone();
+                let on = !self.recorded[number];
+                assert!(self.appliance.record(&call_id, on), "seed {}", self.seed);
+                self.recorded[number] = on;
+            }
             0 => {
                 let call_id = self.legs[number].call_id.clone();
                 assert!(self.appliance.secure(&call_id), "seed {}", self.seed);
@@ -66,7 +77,8 @@ impl Simulation {
                 self.secured[number] = false;
             }
             2 => {
-                let port = 31_000 + 2 * self.chance.below(500) as u16;
+                // No other leg's: on a port of two calls, what is one's in SecureMode is the other's too.
+                let port = 31_000 + 1_000 * number as u16 + 2 * self.chance.below(500) as u16;
                 self.legs[number].media[1].set_port(port);
                 self.legs[number].sdp[1].media.set_port(port);
                 self.legs[number].renegotiate(&mut self.scene, Side::Customer, "INVITE");
@@ -103,6 +115,7 @@ impl Simulation {
         // Orders took time of their own.
         self.appliance.wait(5);
         let left = self.appliance.take_left();
+        self.check_recorded(&left);
         let secured = self.secured[number];
         // A message may leave after media that came after it, and late audio after what it waited for; within a stream all
         // else leaves in order.
@@ -130,6 +143,30 @@ impl Simulation {
         self.captured += keys;
     }
 
+    /// What the recorder was handed is, to the byte and in order, what left of the calls that are recorded.
+    fn check_recorded(&mut self, left: &[Left]) {
+        let is_of = |leg: &Leg, packet: &[u8]| {
+            leg.streams.iter().any(|stream| packet.get(8..12) == Some(&stream.ssrc.to_be_bytes()))
+        };
+        let recorded: Vec<&Leg> =
+            self.legs.iter().zip(&self.recorded).filter(|(_, on)| **on).map(|(leg, _)| leg).collect();
+        let packets = left.iter().filter_map(|left| {
+            let seen = Seen::of(&left.frame)?;
+            let packet = &left.frame[seen.payload];
+            rtp(packet).filter(|_| recorded.iter().any(|leg| is_of(leg, packet)))?;
+            Some((left.toward.opposite(), packet))
+        });
+        let handed = self.appliance.take_recorded();
+        let handed_packets = handed.iter().map(|packet| (packet.from, &packet.rtp[..]));
+        assert!(packets.eq(handed_packets), "seed {}: another thing is recorded than what left", self.seed);
+        for packet in &handed {
+            let leg = self.legs.iter().position(|leg| is_of(leg, &packet.rtp)).expect("of a leg");
+            assert_eq!(packet.is_secured, self.secured[leg], "seed {}", self.seed);
+            assert_eq!(Some(packet.call), self.appliance.find(&self.legs[leg].call_id));
+            self.packets_recorded[usize::from(packet.is_secured)] += 1;
+        }
+    }
+
     fn check(&self, left: &Left, sent: &Sent, secured: bool) {
         assert_eq!(left.toward, sent.from.opposite(), "seed {}", self.seed);
         let may_be_masked = secured && sent.from == Side::Carrier && Name::of(&sent.frame).is_media();
@@ -152,6 +189,7 @@ impl Simulation {
 #[test]
 fn invariants_hold_whatever_happens_when() {
     let mut captured = 0;
+    let mut recorded = [0; 2];
     for seed in SEEDS {
         let mut simulation = Simulation::new(seed);
         for _ in 0..STEPS {
@@ -160,6 +198,11 @@ fn invariants_hold_whatever_happens_when() {
         assert_eq!(simulation.appliance.counter(Counter::LcoresLost), 0, "seed {seed}");
         assert_eq!(simulation.appliance.counter(Counter::SipHoldExpired), 0, "seed {seed}");
         captured += simulation.captured;
+        recorded = [0, 1].map(|mode| recorded[mode] + simulation.packets_recorded[mode]);
     }
     assert!(captured > 100, "only {captured} presses were captured: the simulation does too little");
+    assert!(
+        recorded.iter().all(|many| *many > 300),
+        "{recorded:?} packets were recorded without and with SecureMode"
+    );
 }

@@ -8,7 +8,7 @@ use handover::{
     Rules, Side, Transport, WireId,
 };
 use pipeline::lcore::LcoreLimits;
-use pipeline::{Arrival, Lcore, Mirror, Outputs, Report, Signalling, SignallingLimits};
+use pipeline::{Arrival, Lcore, Mirror, Outputs, Report, Signalling, SignallingLimits, TapFull, Tapped};
 use secret::Pad;
 
 use crate::played::{OpenPress, pad};
@@ -32,6 +32,19 @@ pub struct Left {
     pub frame: Vec<u8>,
 }
 
+/// A packet that the recorder was handed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recorded {
+    /// Whose.
+    pub call: CallHandle,
+    /// On which side it arrived.
+    pub from: Side,
+    /// Whether its call was in SecureMode.
+    pub is_secured: bool,
+    /// The packet.
+    pub rtp: Vec<u8>,
+}
+
 /// Everything that came out.
 #[derive(Debug, Default)]
 struct Out {
@@ -40,6 +53,7 @@ struct Out {
     arrivals: Vec<Arrival<Vec<u8>>>,
     reports: Vec<Report>,
     presses: Vec<Press>,
+    recorded: Vec<Recorded>,
     answers: Vec<(u64, Answer)>,
     events: Vec<(Instant, CallEvent)>,
     /// The mirror's file.
@@ -62,6 +76,12 @@ impl Outputs<Vec<u8>> for Out {
     }
     fn press(&mut self, press: Press) -> Result<(), Press> {
         self.presses.push(press);
+        Ok(())
+    }
+    fn tap(&mut self, tapped: &Tapped<'_>) -> Result<(), TapFull> {
+        let Tapped { flow, is_secured, released, .. } = *tapped;
+        let rtp = released.payload().to_vec();
+        self.recorded.push(Recorded { call: flow.call, from: flow.key.from, is_secured, rtp });
         Ok(())
     }
     fn answer(&mut self, token: u64, answer: Answer) {
@@ -261,6 +281,17 @@ impl Appliance {
     pub fn release(&mut self, call_id: &str) -> bool {
         let command = Command::Release { call_id: call_id.as_bytes().to_vec(), forced: false };
         matches!(self.order(command), Some(Answer::Done { .. }))
+    }
+
+    /// Has the call of a Call-ID recorded, or not any more; `true` when that is in force everywhere.
+    pub fn record(&mut self, call_id: &str, on: bool) -> bool {
+        let call = self.find(call_id);
+        call.is_some_and(|call| matches!(self.order(Command::Record { call, on }), Some(Answer::Done { .. })))
+    }
+
+    /// What the recorder was handed since the last asking.
+    pub fn take_recorded(&mut self) -> Vec<Recorded> {
+        core::mem::take(&mut self.out.recorded)
     }
 
     /// What left since the last asking.
