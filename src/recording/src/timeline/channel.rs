@@ -5,7 +5,7 @@ use wire::rtp::Rtp;
 
 use super::stream::{Novelty, Place, Stream, StreamId};
 use super::track::Track;
-use super::{Counters, MOST_HELD, STREAMS};
+use super::{Counters, GOES_ON, MOST_HELD, STREAMS};
 use crate::frame::{Format, Frame};
 
 /// A packet of audio.
@@ -185,9 +185,16 @@ impl Channel {
     /// Puts all that begins before a tick, and silence up to it, into the track.
     pub(super) fn render(&mut self, until: i64, track: &mut Track) {
         let count = self.held.partition_point(|packet| packet.order < until);
-        for packet in self.held.drain(..count) {
-            let is_quiet = is_whole(&self.streams, track.last(), &packet);
-            let cut = track.put(&packet, is_quiet);
+        for (nth, packet) in self.held.iter().enumerate().take(count) {
+            if let Some((kept, _)) = track.last()
+                && kept != packet.serial
+                && goes_on(&self.held[nth..], kept, packet.at)
+            {
+                self.counters.beside += 1;
+                continue;
+            }
+            let is_quiet = is_whole(&self.streams, track.last(), packet);
+            let cut = track.put(packet, is_quiet);
             if cut.is_whole {
                 self.counters.late += 1;
             } else {
@@ -195,9 +202,16 @@ impl Channel {
             }
             self.finished_serial = self.finished_serial.max(packet.serial);
         }
+        self.held.drain(..count);
         let is_quiet = self.held.first().is_none_or(|next| is_whole(&self.streams, track.last(), next));
         track.fill(until, is_quiet);
     }
+}
+
+/// Whether a stream has packets soon after a tick, among those that come next.
+fn goes_on(next: &[Packet], serial: u32, at: i64) -> bool {
+    let soon = next.iter().take_while(|packet| packet.order <= at + GOES_ON);
+    soon.into_iter().any(|packet| packet.serial == serial && packet.at <= at + GOES_ON)
 }
 
 /// Whether nothing was sent between the last packet and this one. Between streams nothing is known to be lost.

@@ -244,7 +244,7 @@ fn simulate(seed: u64) -> Option<(u64, u64)> {
                 }
             }
         }
-        let dropped = counters.late + counters.strays + counters.overflown;
+        let dropped = counters.late + counters.strays + counters.overflown + counters.beside;
         sums.1 += dropped;
         // A rest of less than eleven samples is not looked for.
         let most = dropped + counters.overlapping_samples / 69;

@@ -103,6 +103,50 @@ fn wideband_is_heard_as_it_was_spoken_and_where() {
     }
 }
 
+/// The nth packet of a source, some milliseconds late; its bytes tell which.
+fn come(timeline: &mut Timeline, ssrc: u32, nth: u64, late: u64) {
+    let packet = rtp(ssrc, (nth + u64::from(ssrc) * 9_000) as u16, nth as u32 * 160, &[ssrc as u8; 160]);
+    let arrived = BEGIN + nth * PACKET + late * 1_000_000;
+    timeline.frame(&Frame::invented(Side::Caller, arrived, Format::Pcma, &packet));
+}
+
+#[test]
+fn a_call_that_is_seen_twice_is_recorded_once() {
+    // With the same numbers, as by two VLANs; and by a controller that makes packets of its own, some milliseconds later.
+    for (other, late) in [(1, 0), (1, 3), (2, 0), (2, 3), (2, 12), (2, 35)] {
+        let mut timeline = Timeline::new(BEGIN, None);
+        for nth in 0..250 {
+            // Of each source a packet is lost now and then, and all of them stop for a while.
+            if nth % 50 != 13 && !(100..120).contains(&nth) {
+                come(&mut timeline, 1, nth, 0);
+            }
+            if nth % 50 != 27 && !(100..120).contains(&nth) {
+                come(&mut timeline, other, nth, late);
+            }
+        }
+        let (heard, _) = finish(timeline, 5 * SECOND);
+        let audio: Vec<u8> = heard.channels[0].iter().copied().filter(|code| matches!(code, 1 | 2)).collect();
+        let packets = if other == 1 { 230 } else { 225 };
+        // What is kept changes where both stop, once, and not with every packet.
+        let changes = audio.windows(2).filter(|two| two[0] != two[1]).count();
+        assert!(changes <= 1, "{other} {late}: {changes}");
+        let missing = (packets * 160_usize).saturating_sub(audio.len());
+        assert!(missing <= 160 && audio.len() <= 232 * 160, "{other} {late}: {} samples", audio.len());
+    }
+}
+
+#[test]
+fn another_source_follows_at_once_where_the_one_before_it_ends() {
+    let mut timeline = Timeline::new(BEGIN, None);
+    (0..100).for_each(|nth| come(&mut timeline, 1, nth, 0));
+    // It had begun beside the first, of early media.
+    (40..200).for_each(|nth| come(&mut timeline, 2, nth, 4));
+    let (heard, _) = finish(timeline, 4 * SECOND);
+    let of = |source: u8| heard.channels[0].iter().filter(|code| **code == source).count();
+    assert_eq!(of(1), 100 * 160);
+    assert_eq!(of(2), 100 * 160, "from where the other ends");
+}
+
 #[test]
 fn loss_and_pauses_are_told_apart() {
     let mut timeline = Timeline::new(BEGIN, None);
