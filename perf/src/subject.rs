@@ -1,15 +1,20 @@
 //! What is measured of Keyhush.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use handover::{
-    Answer, CallHandle, Counters, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats, Instant,
-    LcoreLink, MaskKey, NumberedUpdate, Press, Rules, Side, VlanStack, WireId,
+    Answer, CallHandle, Counter, Counters, Flow, FlowKey, FlowMode, FlowUpdate, Format, FormatKind, Formats,
+    Instant, LcoreLink, MaskKey, NumberedUpdate, Press, Rules, Side, VlanStack, WireId,
 };
 use nic::{Burst, Clock, Eal, Lcore as EalLcore, Mbuf, Pool, PortConfig, RxQueue, TxQueue};
-use pipeline::{Arrival, Lcore, LcoreLimits, Outputs, Report};
+use pipeline::{Arrival, Lcore, LcoreLimits, Outputs, Report, TapFull, Tapped};
+use recording::feed::{Feed, Intake, feed};
+use recording::frame::{Channel, Format as Recorded, Frame};
 use secret::Pad;
 use wire::buffer::Buffer;
 
@@ -24,6 +29,8 @@ const DATA_ROOM: u16 = 2048;
 /// Packets of a call in SecureMode that are held.
 const HELD: u32 = 2;
 const WARM_UP: Duration = Duration::from_millis(200);
+/// Packets that may wait for the recorder: as many as the appliance has room for with its usual 500 recordings.
+const RECORDED: usize = 50_000;
 /// Turns of the loop between looks at the clock.
 const TURNS: u32 = 256;
 
@@ -51,19 +58,22 @@ pub(crate) enum Subject {
     Pipeline,
     /// The pipeline, listening for call references to the customer's side of every call.
     Listening,
+    /// The pipeline, with every packet of every call handed to a recorder that throws it away.
+    Recorded,
     /// The pipeline, with every call in SecureMode.
     SecureMode,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Subject; 4] =
-        [Subject::Forwarder, Subject::Pipeline, Subject::Listening, Subject::SecureMode];
+    pub(crate) const ALL: [Subject; 5] =
+        [Subject::Forwarder, Subject::Pipeline, Subject::Listening, Subject::Recorded, Subject::SecureMode];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Subject::Forwarder => "keyhush, bare forwarder",
             Subject::Pipeline => "keyhush, pipeline",
             Subject::Listening => "keyhush, pipeline, all calls listened to",
+            Subject::Recorded => "keyhush, pipeline, all calls recorded",
             Subject::SecureMode => "keyhush, pipeline, all calls in SecureMode",
         }
     }
@@ -120,9 +130,13 @@ pub(crate) fn take_turn(turn: &Turn) -> Result<(), Failure> {
     let (Some((carrier, to_carrier)), Some((customer, to_customer))) = (queues.next(), queues.next()) else {
         return Err(Failure::Nic(nic::NicError::NoSuchPort("net_pcap".to_owned())));
     };
-    let wire = Wire {
+    let mut wire = Wire {
         receive: [carrier, customer],
-        edge: Edge { transmit: [to_carrier, to_customer].map(|queue| (queue, Burst::new())), sent: 0 },
+        edge: Edge {
+            transmit: [to_carrier, to_customer].map(|queue| (queue, Burst::new())),
+            sent: 0,
+            feed: None,
+        },
         received: 0,
     };
     let duration = Duration::from_millis(turn.millis);
@@ -138,6 +152,18 @@ pub(crate) fn take_turn(turn: &Turn) -> Result<(), Failure> {
             let mut followed = followed(turn.calls, FlowMode::Pass, rules)?;
             followed.renumbers = Some((turn.calls, Default::default()));
             measure(&eal, worker, wire, clock, duration, 0, followed)?
+        }
+        Subject::Recorded => {
+            let followed = followed(turn.calls, FlowMode::Pass, Rules::default().with_recorded(true))?;
+            let counters = followed.counters.clone();
+            let (feed, intake) = feed(RECORDED);
+            wire.edge.feed = Some(feed);
+            let recorder = Recorder::start(intake);
+            let measured = measure(&eal, worker, wire, clock, duration, 0, followed)?;
+            recorder.stop();
+            let [taken, lost] = [Counter::Tapped, Counter::TapLost].map(|counter| counters.get(counter));
+            eprintln!("handed over {taken}, without room {lost}");
+            measured
         }
         Subject::SecureMode => {
             let mode = FlowMode::Mask(MaskKey::Pound);
@@ -203,6 +229,34 @@ struct Wire {
 struct Edge {
     transmit: [(TxQueue, Burst); 2],
     sent: u64,
+    feed: Option<Feed>,
+}
+
+/// A thread on another processor that takes packets as fast as it can and throws them away.
+struct Recorder {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Recorder {
+    fn start(mut intake: Intake) -> Recorder {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                if intake.take().is_none() {
+                    core::hint::spin_loop();
+                }
+            }
+        });
+        Recorder { stop, thread }
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // It does nothing that could fail.
+        let _ = self.thread.join();
+    }
 }
 
 impl Edge {
@@ -238,6 +292,7 @@ impl Stage for Forwarder {
 /// The pipeline as an lcore of the appliance runs it.
 struct Followed {
     lcore: Lcore<Mbuf>,
+    counters: Counters,
     /// So many calls, whose packets are numbered on; one for each side.
     renumbers: Option<(u16, [capture::Renumbering; 2])>,
 }
@@ -248,7 +303,7 @@ impl Stage for Followed {
         let Wire { receive: [carrier, customer], edge, received } = wire;
         for (side, queue) in [(Side::Carrier, carrier), (Side::Customer, customer)] {
             *received += queue.receive(burst) as u64;
-            let Followed { lcore, renumbers } = self;
+            let Followed { lcore, renumbers, .. } = self;
             match renumbers {
                 None => lcore.process(now, WireId(0), side, burst.drain(), edge),
                 Some((calls, renumberings)) => {
@@ -298,9 +353,10 @@ fn followed(calls: u16, carrier_to_customer: FlowMode, rules: Rules) -> Result<F
     }
     // No digit is in the traffic, so the pad protects nothing.
     let pad = Pad::new(|_| Ok(())).map_err(Failure::io("a locked page"))?;
-    let mut lcore = Lcore::new(LcoreLimits::default(), link, Counters::default(), pad, 0x5eed);
+    let counters = Counters::default();
+    let mut lcore = Lcore::new(LcoreLimits::default(), link, counters.clone(), pad, 0x5eed);
     lcore.follow();
-    Ok(Followed { lcore, renumbers: None })
+    Ok(Followed { lcore, counters, renumbers: None })
 }
 
 impl Outputs<Mbuf> for Edge {
@@ -328,4 +384,14 @@ impl Outputs<Mbuf> for Edge {
     }
 
     fn answer(&mut self, _token: u64, _answer: Answer) {}
+
+    fn tap(&mut self, tapped: &Tapped<'_>) -> Result<(), TapFull> {
+        let Tapped { flow, arrived, released, .. } = *tapped;
+        let channel = if flow.key.from == Side::Carrier { Channel::Caller } else { Channel::Agent };
+        let frame = Frame::new(channel, arrived.as_nanos(), Recorded::Pcmu, released);
+        self.feed
+            .as_ref()
+            .map_or(Ok(()), |feed| feed.offer(flow.call.slot.into(), &frame))
+            .map_err(|_| TapFull)
+    }
 }
