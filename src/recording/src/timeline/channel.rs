@@ -57,10 +57,12 @@ impl Channel {
                 self.counters.late += 1;
                 return;
             }
-            Novelty::Restarted => {
-                self.streams.remove(nth);
+            // Beside the one before it, which goes on if it is another's under the same name.
+            Novelty::Restarted if format.is_audio() => {
+                self.begin(&rtp, format, arrived);
                 return self.frame_again(frame, arrived);
             }
+            Novelty::Restarted => return,
         }
         if format == Format::Other {
             self.counters.undecoded += 1;
@@ -85,19 +87,25 @@ impl Channel {
         self.frame(frame, arrived);
     }
 
-    /// The packet's stream, which may be new. Packets without audio make none: what their timestamps count is not known.
+    /// The packet's stream, which may be new: of several sources under one name the one with such sequence numbers. Packets without audio make none: what their timestamps count is not known.
     fn stream(&mut self, rtp: &Rtp<'_>, format: Format, arrived: i64) -> Option<usize> {
         let is_its = |stream: &Stream| {
             stream.id.ssrc == rtp.ssrc() && (!format.is_audio() || stream.id.clock == format.clock())
         };
-        let newest = self.streams.iter().enumerate().filter(|(_, stream)| is_its(stream));
-        if let Some((nth, _)) = newest.max_by_key(|(_, stream)| stream.last_heard) {
+        let its = self.streams.iter().enumerate().filter(|(_, stream)| is_its(stream));
+        let nearest = |(_, stream): &(usize, &Stream)| (stream.is_near(rtp.sequence()), stream.last_heard);
+        if let Some((nth, _)) = its.max_by_key(nearest) {
             return Some(nth);
         }
         if !format.is_audio() {
             self.counters.undecoded += u64::from(format == Format::Other);
             return None;
         }
+        Some(self.begin(rtp, format, arrived))
+    }
+
+    /// A new stream, in the place of the one that was not heard for longest if there are too many.
+    fn begin(&mut self, rtp: &Rtp<'_>, format: Format, arrived: i64) -> usize {
         if self.streams.is_full() {
             let longest = self.streams.iter().enumerate().min_by_key(|(_, stream)| stream.last_heard);
             let longest = longest.map_or(0, |(nth, _)| nth);
@@ -107,7 +115,7 @@ impl Channel {
         self.counters.streams += 1;
         let id = StreamId { ssrc: rtp.ssrc(), clock: format.clock() };
         self.streams.push(Stream::new(id, self.serials, rtp.sequence(), rtp.timestamp(), arrived));
-        Some(self.streams.len() - 1)
+        self.streams.len() - 1
     }
 
     fn place(&mut self, nth: usize, place: Place, packet: Packet) {

@@ -98,6 +98,11 @@ impl Stream {
         self.newest_sequence + i64::from(ahead)
     }
 
+    /// Whether a sequence number is among the last that came, or soon after them.
+    pub(super) fn is_near(&self, sequence: u16) -> bool {
+        (self.sequence(sequence) - self.newest_sequence).abs() < SEQUENCES as i64
+    }
+
     /// Notes that a packet came.
     pub(super) fn note(&mut self, sequence: i64, arrived: i64) -> Novelty {
         self.last_heard = self.last_heard.max(arrived);

@@ -135,6 +135,26 @@ fn a_call_that_is_seen_twice_is_recorded_once() {
     }
 }
 
+/// A controller that numbers packets anew and leaves the source's name as it is.
+#[test]
+fn two_sources_under_one_name_are_told_apart_by_their_numbers() {
+    for ahead in [5_000, 60_000_u16] {
+        let mut timeline = Timeline::new(BEGIN, None);
+        for nth in 0..250_u64 {
+            for (number, time, late, code) in [(0, 0, 0, 1), (ahead, 700_000, 5, 2)] {
+                let sequence = (nth as u16).wrapping_add(number);
+                let packet = rtp(7, sequence, nth as u32 * 160 + time, &[code; 160]);
+                let arrived = BEGIN + nth * PACKET + late * 1_000_000;
+                timeline.frame(&Frame::invented(Side::Caller, arrived, Format::Pcma, &packet));
+            }
+        }
+        let (heard, _) = finish(timeline, 5 * SECOND);
+        let audio: Vec<u8> = heard.channels[0].iter().copied().filter(|code| matches!(code, 1 | 2)).collect();
+        let changes = audio.windows(2).filter(|two| two[0] != two[1]).count();
+        assert!(changes <= 2 && audio.len() >= 245 * 160, "{ahead}: {changes}, {} samples", audio.len());
+    }
+}
+
 #[test]
 fn another_source_follows_at_once_where_the_one_before_it_ends() {
     let mut timeline = Timeline::new(BEGIN, None);
