@@ -92,6 +92,10 @@ impl Subject {
             .output()
             .map_err(Failure::io("timeout"))?;
         let text = String::from_utf8_lossy(&run.stdout);
+        if self == Subject::Recorded {
+            // How many packets the recorder had no room for: those cost less.
+            eprint!("{}", String::from_utf8_lossy(&run.stderr));
+        }
         let answer = text.lines().last().and_then(|line| serde_json::from_str(line).ok());
         let text = || format!("{text}{}", String::from_utf8_lossy(&run.stderr));
         answer.ok_or_else(|| Failure::Answer { program: "keyhush-perf turn", text: text() })
