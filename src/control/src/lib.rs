@@ -73,6 +73,8 @@ pub struct Config {
     pub presses: Ring<Press>,
     /// What the signalling lcore tells of calls.
     pub events: Ring<CallEvent>,
+    /// Orders to the recorder, where there is one. What finds it full waits.
+    pub recordings: Option<Ring<recordings::order::RecordingOrder>>,
     /// Every lcore's link, for its heartbeat.
     pub lcores: Vec<LcoreLink>,
     /// Whether signalling has failed: SecureMode is then at nobody's command.

@@ -7,6 +7,7 @@
 //! | [`typed`] | what agents type, and what is said of it |
 //! | [`amount`] | amounts, with each currency's decimals |
 //! | [`countries`] | the list of countries |
+//! | [`suspension`] | what the page for suspending recordings shows |
 //! | [`policy`] | what a page's browser may do with it |
 //! | `assets` | script, style sheet and icon |
 //!
@@ -24,13 +25,14 @@ use crate::web::Response;
 pub mod amount;
 pub mod countries;
 pub mod policy;
+pub mod suspension;
 pub mod typed;
 pub mod view;
 
 mod assets;
 mod words;
 
-pub use assets::{asset_css, asset_icon, asset_js};
+pub use assets::{asset_css, asset_icon, asset_js, asset_suspend_js};
 pub use view::{Context, PageCall, PageView};
 
 /// What is said of a sign-in that was refused: the same for a name that nobody has and for a wrong password.
@@ -41,6 +43,8 @@ pub const SIGN_IN_TOO_OFTEN: &str = "This was tried too often. Wait a few minute
 pub const NOT_NOW: &str = "That cannot be done now. The page shows how things stand.";
 /// What is said where no payment can be started.
 pub const NO_ROOM: &str = "No payment can be started now. Try again in a minute.";
+/// What is said where no call reference can be shown.
+pub const NO_REFERENCE: &str = "No reference can be shown now. Try again in a minute.";
 /// What is said of a payment that is not there.
 pub const NO_SUCH_PAYMENT: &str = "There is no such payment, or it is over.";
 
@@ -61,6 +65,17 @@ pub struct Shell<'s> {
     pub sign_in: &'s str,
     /// The payment; `None` where a new one is to be started.
     pub id: Option<&'s str>,
+}
+
+/// What stands around the page for suspending recordings.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspending<'s> {
+    /// Who is signed in.
+    pub agent_name: &'s str,
+    /// For whom.
+    pub tenant_name: &'s str,
+    /// Origins that may frame the page.
+    pub frame_origins: &'s [String],
 }
 
 /// What every page has.
@@ -89,6 +104,11 @@ impl Frame {
             origins,
         }
     }
+
+    /// The same with another script.
+    fn with_script(self, script: &'static assets::Asset) -> Self {
+        Frame { script: script.url(), script_integrity: &script.integrity, ..self }
+    }
 }
 
 #[derive(Template)]
@@ -104,6 +124,13 @@ struct PaymentPage<'s> {
     shell: &'s Shell<'s>,
     countries: &'static [(&'static str, &'static str)],
     country: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "suspend.html")]
+struct SuspendPage<'s> {
+    frame: Frame,
+    shell: &'s Suspending<'s>,
 }
 
 #[derive(Template)]
@@ -126,6 +153,12 @@ pub fn payment(shell: &Shell<'_>) -> Response {
         country: countries::of_currency(shell.currency).unwrap_or_default(),
     };
     answer(StatusCode::OK, &page, shell.frame_origins)
+}
+
+/// The page on which recordings are suspended.
+pub fn suspending(shell: &Suspending<'_>) -> Response {
+    let frame = Frame::new(shell.frame_origins).with_script(&assets::SUSPEND);
+    answer(StatusCode::OK, &SuspendPage { frame, shell }, shell.frame_origins)
 }
 
 /// The page for an address that nothing is at.

@@ -17,6 +17,7 @@ use secret::Vault;
 use crate::connection::{Connection, Step};
 use crate::desk::directory::Directory;
 use crate::desk::people::People;
+use crate::desk::recordings::Link;
 use crate::desk::{Desk, DeskConfig};
 use crate::overview::{Metrics, Overview};
 use crate::presses::Presses;
@@ -86,6 +87,7 @@ impl Payments {
             lcores: config.lcores.clone(),
             signalling_failed: Arc::clone(&config.signalling_failed),
             calls,
+            recordings: config.recordings.clone().map(|ring| Link::new(ring, calls)),
             random: fill_with_random,
         };
         Ok(Payments { desk, reread })

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 
 use crate::desk::directory::Directory;
 use crate::desk::people::{People, sign_out};
-use crate::desk::{Desk, api, pages};
+use crate::desk::{Desk, api, pages, suspend_api};
 use crate::overview::{Metrics, Overview, Told};
 use crate::web::{
     Handler, Identity, Order, Reply, Request, Response, Route, RouteError, Routes, State, Work,
@@ -66,10 +66,10 @@ impl Site {
                 renewed.map_err(|error| format!("{error}. The one from before stays in use."))?;
                 Ok(directory)
             },
-            move |result: Result<Option<Directory>, String>, site: &mut Site, _| {
+            move |result: Result<Option<Directory>, String>, site: &mut Site, now| {
                 let result = result.map(|directory| {
                     if let (Some(desk), Some(directory)) = (&mut site.desk, directory) {
-                        desk.serve(Arc::new(directory));
+                        desk.serve(now, Arc::new(directory));
                     }
                 });
                 site.reloaded.push((token, result));
@@ -112,6 +112,13 @@ pub(crate) fn agents() -> Result<Routes<Site>, RouteError> {
         Route(Method::GET, "/api/payments/{id}", api::state),
         Route(Method::GET, "/api/payments/{id}/events", api::events),
         Route(Method::POST, "/api/payments/{id}/clicks", api::click),
+        Route(Method::GET, "/recordings/suspend", suspend_api::page),
+        Route(Method::GET, "/assets/suspend.js", suspend_api::script),
+        Route(Method::GET, "/api/suspension", suspend_api::state),
+        Route(Method::GET, "/api/suspension/events", suspend_api::events),
+        Route(Method::POST, "/api/suspension", suspend_api::click),
+        Route(Method::POST, "/api/recordings/suspend", suspend_api::suspend),
+        Route(Method::POST, "/api/recordings/resume", suspend_api::resume),
     ])
 }
 

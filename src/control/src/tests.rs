@@ -125,6 +125,7 @@ impl House {
             answers: house.answers.clone(),
             presses: house.presses.clone(),
             events: house.events.clone(),
+            recordings: None,
             lcores: Vec::new(),
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: house.pad.clone(),

@@ -57,7 +57,7 @@ fn wrong(errors: Errors) -> Response {
     Response::json(StatusCode::UNPROCESSABLE_ENTITY, &Wrong { errors })
 }
 
-fn parsed<T: DeserializeOwned>(request: &Request) -> Result<T, Box<Response>> {
+pub(super) fn parsed<T: DeserializeOwned>(request: &Request) -> Result<T, Box<Response>> {
     let kind = request.header(header::CONTENT_TYPE).unwrap_or("");
     let kind = kind.split(';').next().unwrap_or("").trim();
     if !kind.eq_ignore_ascii_case("application/json") {
@@ -69,7 +69,7 @@ fn parsed<T: DeserializeOwned>(request: &Request) -> Result<T, Box<Response>> {
         .map_err(|_| Box::new(told(StatusCode::BAD_REQUEST, "This request was not understood.")))
 }
 
-fn not_signed_in(_: &Request, _: &Site) -> Response {
+pub(super) fn not_signed_in(_: &Request, _: &Site) -> Response {
     told(StatusCode::UNAUTHORIZED, "You are signed out. Sign in again.")
 }
 

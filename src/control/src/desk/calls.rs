@@ -93,12 +93,25 @@ impl KnownCall {
     /// The number of the one who pays, as the page shows it: the caller of a call that came in, the one who was called of one that went
     /// out.
     pub(crate) fn number(&self) -> &str {
-        let addresses = match self.begun.from {
-            Side::Carrier => &self.begun.calling,
-            Side::Customer => &self.begun.called,
-        };
-        addresses.iter().flatten().map(|address| user(address)).find(|user| !user.is_empty()).unwrap_or("")
+        match self.begun.from {
+            Side::Carrier => self.caller(),
+            Side::Customer => self.called(),
+        }
     }
+
+    /// Who calls; empty where it is not known.
+    pub(crate) fn caller(&self) -> &str {
+        number(&self.begun.calling)
+    }
+
+    /// Who was called; empty where it is not known.
+    pub(crate) fn called(&self) -> &str {
+        number(&self.begun.called)
+    }
+}
+
+fn number(addresses: &[Option<Box<str>>; 2]) -> &str {
+    addresses.iter().flatten().map(|address| user(address)).find(|user| !user.is_empty()).unwrap_or("")
 }
 
 /// The user part of `sip:+442079460123;cpc=ordinary@example.com;user=phone`, or the number of `tel:+44-20…`.

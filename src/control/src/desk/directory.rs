@@ -30,6 +30,8 @@ pub(crate) struct Served {
     pub(crate) rules: Rules,
     pub(crate) reference: ReferenceRules,
     pub(crate) session: SessionSettings,
+    /// The keys that suspend and resume a recording, by their telephone-event codes.
+    pub(crate) suspend_keys: Option<Arc<[u8]>>,
 }
 
 impl Directory {
@@ -82,7 +84,11 @@ impl Served {
             .with_silence_while_keying(secure.while_keying == WhileKeying::Silence);
         let keying = tenant.keying;
         let prefix = tenant.reference.prefix_key.and_then(|key| Digit::from_ascii(key.ascii()));
+        let suspend_keys = tenant.recording.as_ref().and_then(|recording| recording.suspend_keys.as_ref());
+        let code = |key| Some(Digit::from_ascii(key)?.event_code());
+        let suspend_keys = suspend_keys.and_then(|keys| keys.bytes().map(code).collect());
         Ok(Served {
+            suspend_keys,
             tenant: tenant.clone(),
             provider,
             mask_key,

@@ -50,6 +50,7 @@ impl Desk {
     /// What is shown of the desk.
     pub(crate) fn all_figures(&self) -> DeskFigures {
         let own = &self.figures;
+        let (orders_waiting, suspended, orders_lost) = self.recordings.depths();
         let PairingCounts { issued, heard, expired, wrong, limited, unheard } = self.pairing.counts();
         let many = |count: usize| count as u64;
         let with_icon = |icon: Icon| many(self.with_icon(icon).count());
@@ -96,6 +97,22 @@ impl Desk {
                     "Results for which there was no room while the store could not be used.",
                     self.records.lost,
                 ),
+                ("recordings_ordered", "Calls whose recording was ordered.", self.recordings.ordered),
+                (
+                    "recording_suspensions",
+                    "How often a recording was suspended.",
+                    self.recordings.suspensions,
+                ),
+                (
+                    "recording_suspensions_ran_out",
+                    "How often a recording that nobody resumed went on by itself.",
+                    self.recordings.ran_out,
+                ),
+                (
+                    "recording_orders_lost",
+                    "Orders for which there was no room while the recorder did not take them.",
+                    orders_lost,
+                ),
                 ("references_issued", "Call references issued.", issued),
                 ("references_heard", "Call references heard, once for each call.", heard),
                 ("references_expired", "Call references that nobody keyed in time.", expired),
@@ -119,6 +136,8 @@ impl Desk {
                 ("calls_known", "Calls that the control core knows.", many(self.calls.len())),
                 ("tenants", "Tenants that are served.", many(self.directory.len())),
                 ("results_waiting", "Results that wait for the store.", many(self.records.len())),
+                ("recordings_suspended", "Recordings that are suspended.", many(suspended)),
+                ("recording_orders_waiting", "Orders that wait for the recorder.", many(orders_waiting)),
                 (
                     "locked_slots_free",
                     "Places for digits in locked memory that are free.",

@@ -14,6 +14,9 @@
 //! | [`api`] | what pages ask |
 //! | [`pages`] | the pages themselves |
 //! | [`figures`] | what is counted |
+//! | [`recordings`] | who is recorded, and what is suspended |
+//! | [`suspending`] | the agents' page for that |
+//! | [`suspend_api`] | what is asked of it |
 //! | [`shown`] | what pages show |
 
 use core::time::Duration;
@@ -42,8 +45,11 @@ mod on_page;
 pub(crate) mod pages;
 pub(crate) mod paying;
 pub(crate) mod people;
+pub(crate) mod recordings;
 pub(crate) mod records;
 pub(crate) mod shown;
+pub(crate) mod suspend_api;
+pub(crate) mod suspending;
 
 use calls::KnownCalls;
 use directory::Directory;
@@ -52,6 +58,7 @@ use heartbeat::Heartbeat;
 use leftovers::Leftovers;
 pub(crate) use on_page::{NoPayment, Payment};
 use paying::Attempts;
+use recordings::{Link, Recordings};
 use records::Records;
 
 /// The bit of a token that tells the desk's requests from the console's.
@@ -78,6 +85,7 @@ pub(crate) struct DeskConfig {
     pub(crate) signalling_failed: Arc<AtomicBool>,
     /// How many calls there may be.
     pub(crate) calls: usize,
+    pub(crate) recordings: Option<Link>,
     /// Fills bytes with what nobody can guess, or says that it cannot.
     pub(crate) random: fn(&mut [u8]) -> bool,
 }
@@ -113,6 +121,7 @@ pub(crate) struct Desk {
     to_write: VecDeque<Order<Site>>,
     writing: Arc<()>,
     leftovers: Leftovers,
+    pub(crate) recordings: Recordings,
     pub(crate) figures: Figures,
     orders: Vec<Order<Site>>,
 }
@@ -122,21 +131,25 @@ pub(crate) struct Desk {
 enum Asked {
     /// A session's order for a call, with the session's own token.
     Enter { payment: SessionId, call: CallHandle, token: u64 },
+    /// That a call is recorded, or not any more.
+    Record { call: CallHandle },
+    /// That all calls are told of.
+    Announce,
     /// Something that is done, whatever is answered.
     Other,
 }
 
 impl Desk {
     pub(crate) fn new(now: Instant, config: DeskConfig, panics: u64) -> Desk {
-        let DeskConfig { directory, brands, vault, store, lcores, signalling_failed, calls, random } = config;
+        let DeskConfig { directory, brands, vault, store, lcores, signalling_failed, .. } = config;
         let mut desk = Desk {
             directory,
             tenants: HashMap::new(),
             brands,
             pairing: Pairing::new(PairingLimits::default(), vault.clone()),
             vault,
-            random,
-            calls: KnownCalls::new(calls),
+            random: config.random,
+            calls: KnownCalls::new(config.calls),
             payments: HashMap::new(),
             names: HashMap::new(),
             timers: BTreeSet::new(),
@@ -153,11 +166,12 @@ impl Desk {
             to_write: VecDeque::new(),
             writing: Arc::default(),
             leftovers: Leftovers::new(now),
+            recordings: Recordings::new(now, config.recordings),
             figures: Figures::default(),
             orders: Vec::new(),
         };
         // What an earlier control core knew of the calls is gone with it.
-        desk.command(now, Command::Announce, Asked::Other);
+        desk.command(now, Command::Announce, Asked::Announce);
         desk
     }
 
@@ -247,6 +261,7 @@ impl Desk {
         }
         let (rules, id) = (served.reference, served.tenant.id.clone());
         let tenant = self.tenant(&id);
+        self.suspended_by_key(now, call, digit);
         self.hear(now);
         self.pairing.press(now, call, tenant, rules, digit);
     }
@@ -271,7 +286,10 @@ impl Desk {
         match event {
             CallEvent::Begun(begun) => {
                 let tenant = self.directory.of_call(&begun).map(|served| served.tenant.id.clone());
-                if !self.calls.begun(now, *begun, tenant) {
+                let call = begun.call;
+                if self.calls.begun(now, *begun, tenant) {
+                    self.recorded_begun(now, call);
+                } else {
                     self.figures.calls_unknown += 1;
                 }
             }
@@ -282,6 +300,7 @@ impl Desk {
                     self.give(now, id, Input::HungUp { call });
                 }
                 self.calls.remove(call);
+                self.recorded_ended(now, call);
             }
             CallEvent::MediaLost { call } => self.tell(now, call, Input::MediaLost { call }),
             CallEvent::ForcedOff { call } => self.tell(now, call, Input::ForcedOff { call }),
@@ -296,7 +315,12 @@ impl Desk {
 
     /// The signalling lcore has answered a request of the desk's.
     pub(crate) fn answered(&mut self, now: Instant, token: u64, answer: &Answer) {
-        let Some((_, Asked::Enter { payment, call, token })) = self.asked.remove(&token) else { return };
+        let (payment, call, token) = match self.asked.remove(&token) {
+            Some((_, Asked::Enter { payment, call, token })) => (payment, call, token),
+            Some((_, Asked::Record { call })) => return self.record_answered(now, call, Some(answer)),
+            Some((_, Asked::Announce)) => return self.announce_answered(now, Some(answer)),
+            Some((_, Asked::Other)) | None => return,
+        };
         let refusal = match answer {
             Answer::Done { .. } => return self.give(now, payment, Input::Acknowledged { call, token }),
             Answer::Refused(refusal) => refusal,
@@ -336,8 +360,7 @@ impl Desk {
             self.figures.heartbeats_lost += 1;
             self.tell_all(now, || Input::HeartbeatLost);
         }
-        // Sessions have deadlines of their own for what is not answered.
-        self.asked.retain(|_, (since, _)| now.since(*since) < UNANSWERED);
+        self.forget_unanswered(now);
         self.hear(now);
         while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
             self.timers.remove(&(due, id));
@@ -357,6 +380,8 @@ impl Desk {
                 payment.channel.tell("beat");
             }
         }
+        self.turn_recordings(now);
+        self.turn_lines(now);
         self.ask_about_leftovers(now);
         self.write_down();
         self.records.turn(now, &mut self.orders);
@@ -380,6 +405,9 @@ impl Desk {
     fn hear(&mut self, now: Instant) {
         while let Some(heard) = self.pairing.poll(now) {
             let Some(since) = self.calls.get(heard.call).map(|known| known.begun.since) else { continue };
+            if self.heard_on_line(now, heard.session, heard.call) {
+                continue;
+            }
             if self.handle(now, heard.session, Input::Paired { call: heard.call, since }) == Handled::Ignored
             {
                 continue;
@@ -388,6 +416,7 @@ impl Desk {
             known.orphan = None;
             // The call is this payment's from now on; another that had it does not end what is not its own any more.
             let former = known.payment.replace(heard.session).filter(|former| *former != heard.session);
+            self.tell_of_payment(heard.call, heard.session);
             if let Some(former) = former {
                 self.give(now, former, Input::HungUp { call: heard.call });
             }
@@ -549,14 +578,16 @@ impl Desk {
     pub(crate) fn send_away(&self, agents: &[i64]) {
         let theirs = self.payments.values().filter(|payment| agents.contains(&payment.agent.id));
         theirs.for_each(|payment| payment.channel.close());
+        self.recordings.lines.send_away(agents);
     }
 
     /// Other tenants from now on. Sessions under way go on as they began.
-    pub(crate) fn serve(&mut self, directory: Arc<Directory>) {
+    pub(crate) fn serve(&mut self, now: Instant, directory: Arc<Directory>) {
         for known in self.calls.iter_mut() {
             known.tenant = directory.of_call(&known.begun).map(|served| served.tenant.id.clone());
         }
         self.directory = directory;
+        self.record_all(now);
     }
 
     /// The tenants.

@@ -52,7 +52,7 @@ pub(crate) fn currencies() -> Vec<String> {
     page::amount::CURRENCIES.iter().map(|currency| currency.code.to_owned()).collect()
 }
 
-fn to_sign_in(_: &Request, _: &Site) -> Response {
+pub(super) fn to_sign_in(_: &Request, _: &Site) -> Response {
     Response::see_other("/sign-in")
 }
 

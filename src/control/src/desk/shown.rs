@@ -12,7 +12,7 @@ use crate::page::view::{Context, PageCall, PageView};
 
 /// A reference on its way to the page: no card data, but nothing to be kept either.
 #[derive(Default)]
-struct Reference(String);
+pub(super) struct Reference(pub(super) String);
 
 impl DigitSink for Reference {
     fn digits(&mut self, ascii: &[u8]) {
@@ -55,7 +55,7 @@ impl Desk {
     }
 }
 
-fn page_call(now: Instant, known: &KnownCall) -> PageCall {
+pub(super) fn page_call(now: Instant, known: &KnownCall) -> PageCall {
     let ago = i64::try_from(now.since(known.begun.since).as_millis()).unwrap_or(i64::MAX);
     let began = (today().unix_millis() - ago).rem_euclid(86_400_000) / 1000;
     let number = known.number();

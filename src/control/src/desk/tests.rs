@@ -116,6 +116,7 @@ impl Rig {
             lcores: vec![link.clone()],
             signalling_failed: Arc::new(AtomicBool::new(false)),
             calls: 16,
+            recordings: None,
             random: counted,
         };
         let now = Instant::from_nanos(1_000_000_000_000);

@@ -1,4 +1,4 @@
-//! The one script, the one style sheet and the icon: part of the program, known to browsers by their content.
+//! The scripts, the one style sheet and the icon: part of the program, known to browsers by their content.
 
 use std::sync::LazyLock;
 
@@ -57,6 +57,13 @@ pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
         include_str!("../../assets/keyhush.js"),
     )
 });
+pub(super) static SUSPEND: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "/assets/suspend.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../assets/suspend.js"),
+    )
+});
 pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("/assets/keyhush.css", "text/css; charset=utf-8", include_str!("../../assets/keyhush.css"))
 });
@@ -67,6 +74,11 @@ pub(super) static ICON: LazyLock<Asset> = LazyLock::new(|| {
 /// `GET /assets/keyhush.js`
 pub fn asset_js(request: &Request) -> Response {
     SCRIPT.answer(request)
+}
+
+/// `GET /assets/suspend.js`
+pub fn asset_suspend_js(request: &Request) -> Response {
+    SUSPEND.answer(request)
 }
 
 /// `GET /assets/keyhush.css`

@@ -63,8 +63,13 @@ pub struct ToRecord {
 /// What may become known of a call while it lasts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Fact {
-    /// The user name of an agent who took a payment in it.
+    /// The user name of an agent who took a payment in it, or suspended its recording.
     Agent(String),
     /// The order reference of a payment.
     Order(String),
+    /// Nobody resumed the recording for as long as it may be suspended: it went on by itself.
+    SuspensionRanOut {
+        /// When.
+        at: Instant,
+    },
 }

@@ -148,6 +148,7 @@ impl Core {
             answers: answers.clone(),
             presses: presses.clone(),
             events: events.clone(),
+            recordings: None,
             lcores: vec![link.clone()],
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: pad.clone(),

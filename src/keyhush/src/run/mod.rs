@@ -226,6 +226,7 @@ fn console(
         answers: shared.rings.answers.clone(),
         presses: shared.rings.presses.clone(),
         events: shared.rings.events.clone(),
+        recordings: None,
         lcores: shared.links.clone(),
         signalling_failed: Arc::clone(&shared.fault),
         pad: shared.pad.clone(),
@@ -242,7 +243,8 @@ fn console(
             certificate: agents.certificate.clone(),
             key: agents.key.clone(),
         }),
-        payments: settings.agents.is_some().then(|| payments(settings, brands)),
+        payments: (settings.agents.is_some() || settings.recordings.is_some())
+            .then(|| payments(settings, brands)),
         management: settings.management.map(|management| management.listen),
         limits: control::Limits::default(),
         web: control::web::WebLimits::default(),

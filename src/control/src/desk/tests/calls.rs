@@ -26,7 +26,7 @@ fn tenants_that_are_read_again_have_their_calls_at_once_and_payments_go_on() {
     let settings = Settings::parse(std::path::Path::new("x.toml"), text);
     let settings = settings.map_err(|problems| problems.to_string()).expect("right");
     let served = Directory::new(tenants, &settings.secure_mode, &["wire-1".to_owned()]).expect("served");
-    rig.desk.serve(Arc::new(served));
+    rig.desk.serve(rig.now, Arc::new(served));
     rig.keys(CALL, Side::Carrier, "41");
     assert_eq!(rig.keyed(&name, FieldKind::Pan), 2);
     assert!(rig.desk.calls.get(CALL).is_some_and(|known| known.tenant.is_none()));
