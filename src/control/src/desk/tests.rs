@@ -27,6 +27,7 @@ mod calls;
 mod ends;
 mod pairing;
 mod paying;
+mod recorded;
 
 static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
 
@@ -77,28 +78,40 @@ fn counted(bytes: &mut [u8]) -> bool {
     true
 }
 
-fn tenants(directory: &std::path::Path) -> Tenants {
+/// The two tenants; the first has `more` in its file.
+fn tenants(directory: &std::path::Path, more: &str) -> Tenants {
     for (id, number) in [("one", "+44 20 7946 0100"), ("two", "+44 20 7946 0200")] {
+        let more = if id == "one" { more } else { "" };
         let text = format!(
-            "numbers = [\"{number}\"]\n[pan_display]\nfirst_six = true\n[psp]\nkind = \"sandbox\"\nendpoint = \"https://127.0.0.1:1\"\n"
+            "numbers = [\"{number}\"]\n[pan_display]\nfirst_six = true\n[psp]\nkind = \"sandbox\"\nendpoint = \"https://127.0.0.1:1\"\n{more}"
         );
         fs::write(directory.join(format!("{id}.toml")), text).expect("written");
     }
     Tenants::load(directory).map_err(|error| error.to_string()).expect("right")
 }
 
+/// The tenants, as a box serves them that has one wire.
+fn served(tenants: Tenants) -> Directory {
+    let text = "[[wire]]\ncarrier = \"net_null0\"\ncustomer = \"net_null1\"\n[[lcore]]\ncore = 0\nwires = [\"wire-1\"]\nsignalling = true\n";
+    let settings = Settings::parse(std::path::Path::new("x.toml"), text);
+    let secure = settings.map_err(|problems| problems.to_string()).map(|settings| settings.secure_mode);
+    let wires = ["wire-1".to_owned()];
+    Directory::new(tenants, &secure.expect("right"), &wires).expect("they can be served")
+}
+
 impl Rig {
     fn new() -> Self {
+        Rig::made("", None)
+    }
+
+    /// One whose first tenant has `more` in its file, and with a recorder.
+    fn made(more: &str, recordings: Option<recordings::Link>) -> Self {
         let number = DIRECTORIES.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("keyhush-desk-{}-{number}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(directory.join("tenants")).expect("a directory");
-        let tenants = tenants(&directory.join("tenants"));
-        let text = "[[wire]]\ncarrier = \"net_null0\"\ncustomer = \"net_null1\"\n[[lcore]]\ncore = 0\nwires = [\"wire-1\"]\nsignalling = true\n";
-        let settings = Settings::parse(std::path::Path::new("x.toml"), text);
-        let secure = settings.map_err(|problems| problems.to_string()).map(|settings| settings.secure_mode);
-        let wires = ["wire-1".to_owned()];
-        let served = Directory::new(tenants, &secure.expect("right"), &wires).expect("they can be served");
+        let tenants = tenants(&directory.join("tenants"), more);
+        let served = served(tenants);
         let written = BrandSettings::load(std::path::Path::new(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/../../config/brands.toml"
@@ -116,7 +129,7 @@ impl Rig {
             lcores: vec![link.clone()],
             signalling_failed: Arc::new(AtomicBool::new(false)),
             calls: 16,
-            recordings: None,
+            recordings,
             random: counted,
         };
         let now = Instant::from_nanos(1_000_000_000_000);
