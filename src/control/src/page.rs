@@ -63,6 +63,8 @@ pub struct Shell<'s> {
     pub currency: &'s str,
     /// Where whoever is signed out signs in again.
     pub sign_in: &'s str,
+    /// Whether the tenant's calls are recorded: there is a page for suspending that.
+    pub is_recorded: bool,
     /// The payment; `None` where a new one is to be started.
     pub id: Option<&'s str>,
 }

@@ -74,6 +74,7 @@ struct House {
     /// What payments are taken with, made when it starts.
     payments: Option<Box<dyn FnOnce() -> crate::Payments>>,
     events: Ring<handover::CallEvent>,
+    recordings: Ring<crate::recordings::order::RecordingOrder>,
     /// The clock panics once when this is set: a panic in the midst of the loop.
     panic: Arc<AtomicBool>,
     #[cfg(feature = "test-hooks")]
@@ -106,6 +107,7 @@ impl House {
             management: false,
             payments: None,
             events: Ring::new(64),
+            recordings: Ring::new(64),
             panic: Arc::new(AtomicBool::new(false)),
             #[cfg(feature = "test-hooks")]
             hooks: Arc::from([0, 0].map(std::sync::atomic::AtomicU8::new)),
@@ -125,7 +127,7 @@ impl House {
             answers: house.answers.clone(),
             presses: house.presses.clone(),
             events: house.events.clone(),
-            recordings: None,
+            recordings: Some(house.recordings.clone()),
             lcores: Vec::new(),
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: house.pad.clone(),

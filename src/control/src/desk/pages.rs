@@ -43,6 +43,7 @@ fn shell(site: &Site, agent: &Agent, id: Option<&str>) -> Response {
         frame_origins: &served.tenant.frame_origins,
         currencies: &currencies(),
         currency: "GBP",
+        is_recorded: served.tenant.recording.is_some(),
         id,
     })
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handover::{CallBegun, CallEvent, Press, Side, Transport, WireId};
+use handover::{CallBegun, CallEvent, CallHandle, Press, Side, Transport, WireId};
 use secret::Digit;
 use settings::{Settings, Tenants};
 use zeroize::Zeroizing;
@@ -16,6 +16,8 @@ use super::{CALL, House, Signalling, eventually};
 use crate::store::{Password, Store, Timestamp};
 use crate::web::tests::{certify, client};
 use crate::{Agents, Limits, Payments};
+
+mod suspending;
 
 const PASSWORD: &str = "correct horse battery";
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -39,9 +41,13 @@ fn payments(directory: &Path) -> Payments {
     fs::create_dir_all(&tenants).expect("a directory");
     for (id, number) in [("one", "+44 20 7946 0100"), ("two", "+44 20 7946 0200")] {
         let framed = if id == "two" { "[page]\nframe_origins = [\"https://crm.example\"]\n" } else { "" };
+        let recording = if id == "one" { "[recording]\nrecord = true\n" } else { "" };
         let psp = "[psp]\nkind = \"sandbox\"\nendpoint = \"https://127.0.0.1:1\"\n";
-        fs::write(tenants.join(format!("{id}.toml")), format!("numbers = [\"{number}\"]\n{psp}{framed}"))
-            .expect("written");
+        fs::write(
+            tenants.join(format!("{id}.toml")),
+            format!("numbers = [\"{number}\"]\n{psp}{framed}{recording}"),
+        )
+        .expect("written");
     }
     let store = directory.join("store");
     let mut open = Store::open(&store).map_err(|error| error.to_string()).expect("it opens");

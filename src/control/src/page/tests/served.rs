@@ -17,6 +17,7 @@ fn shell<'s>(origins: &'s [String], currencies: &'s [String], id: Option<&'s str
         frame_origins: origins,
         currencies,
         currency: "EUR",
+        is_recorded: true,
         id,
     }
 }
@@ -53,6 +54,14 @@ pub(super) fn pages() -> Vec<(&'static str, Response)> {
         ("new", payment(&shell(&[], &currencies, None))),
         ("payment", payment(&shell(&[], &currencies, Some("p1")))),
         ("framed", payment(&shell(&origins, &currencies, Some("p1")))),
+        (
+            "suspend",
+            suspending(&Suspending {
+                agent_name: "Mary <Smith>",
+                tenant_name: "Bell & Sons",
+                frame_origins: &[],
+            }),
+        ),
         ("not_found", not_found()),
     ]
 }
@@ -101,7 +110,7 @@ fn a_framed_page_says_who_may_frame_it_and_whom_it_tells() {
 
 #[test]
 fn a_page_and_all_that_it_loads_is_less_than_100_kilobytes() {
-    let assets = [&assets::SCRIPT, &assets::STYLE, &assets::ICON];
+    let assets = [&assets::SCRIPT, &assets::SUSPEND, &assets::STYLE, &assets::ICON];
     let assets: usize = assets.iter().map(|asset| asset.text.len()).sum();
     for (name, response) in pages() {
         let all = assets + body(response).len();
@@ -111,7 +120,7 @@ fn a_page_and_all_that_it_loads_is_less_than_100_kilobytes() {
 
 #[test]
 fn the_script_makes_no_markup_and_runs_no_text() {
-    let script = assets::SCRIPT.text;
+    let scripts = [assets::SCRIPT.text, assets::SUSPEND.text];
     for barred in [
         "innerHTML",
         "outerHTML",
@@ -122,16 +131,16 @@ fn the_script_makes_no_markup_and_runs_no_text() {
         "localStorage",
         "http",
     ] {
-        assert!(!script.contains(barred), "{barred}");
+        assert!(scripts.iter().all(|script| !script.contains(barred)), "{barred}");
     }
-    assert!(script.contains("'use strict'"));
+    assert!(scripts.iter().all(|script| script.contains("'use strict'")));
 }
 
 /// Every element that the script asks for by name is in a template, and every text that it takes from one.
 #[test]
 fn what_the_script_looks_for_is_in_a_page() {
     let html: String = pages().into_iter().map(|(_, response)| body(response)).collect();
-    let script = assets::SCRIPT.text;
+    let script = [assets::SCRIPT.text, assets::SUSPEND.text].concat();
     for name in script.split("$('").skip(1).filter_map(|rest| rest.split('\'').next()) {
         assert!(html.contains(&format!("id=\"{name}\"")), "no element is called {name}");
     }
@@ -151,7 +160,8 @@ fn what_the_script_looks_for_is_in_a_page() {
 #[test]
 fn assets_are_kept_by_what_they_hold() {
     type Serve = fn(&Request) -> Response;
-    let assets: [(&str, Serve, &str); 3] = [
+    let assets: [(&str, Serve, &str); 4] = [
+        ("/assets/suspend.js", asset_suspend_js, "text/javascript; charset=utf-8"),
         ("/assets/keyhush.js", asset_js, "text/javascript; charset=utf-8"),
         ("/assets/keyhush.css", asset_css, "text/css; charset=utf-8"),
         ("/assets/keyhush.svg", asset_icon, "image/svg+xml"),
