@@ -12,6 +12,7 @@
 //! | `sign_in` | whether they may now |
 //! | `sessions` | who is signed in |
 //! | `attempts` | payments sent to a PSP, and what became of them |
+//! | `recordings` | the index of recordings |
 //!
 //! Every call may wait for the disk or for argon2: they belong on a pool of workers, each with a [`Store`] of its own, never on the control
 //! loop. A transaction is one call; what it has answered is on the disk.
@@ -27,6 +28,7 @@ mod error;
 mod files;
 mod migrations;
 mod password;
+mod recordings;
 mod sessions;
 mod sign_in;
 mod text;
@@ -36,6 +38,7 @@ pub use agents::Agent;
 pub use attempts::{Attempt, Change, NewAttempt, Outcome, Page, State};
 pub use error::{Field, StoreError};
 pub use password::{Password, WeakPassword};
+pub use recordings::{MOST_RECORDINGS, Recording, RecordingFilter};
 pub use sessions::{Session, SessionToken};
 pub use sign_in::{Refusal, SignIn};
 pub use text::{holds_card_number, may_be_order_reference};

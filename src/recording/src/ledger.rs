@@ -97,24 +97,36 @@ impl<S: Storage> Ledger<S> {
             head: None,
             last: 0,
         };
-        for record in 0..ledger.storage.records() {
-            let bytes = ledger.storage.read(record)?;
+        ledger.read_from(0)?;
+        Ok(ledger)
+    }
+
+    /// Takes in what others have added to the storage, which goes on from where this ledger was.
+    pub fn catch_up(&mut self) -> Result<(), Fault> {
+        let known = self.storage.records();
+        self.storage.catch_up()?;
+        self.read_from(known)
+    }
+
+    fn read_from(&mut self, first: u64) -> Result<(), Fault> {
+        for record in first..self.storage.records() {
+            let bytes = self.storage.read(record)?;
             if bytes.starts_with(papers::HEAD.as_bytes()) {
                 let head = Head::from_bytes(&bytes).map_err(|fault| Fault::Malformed(record, fault))?;
-                let is_as_signed = head.ledger == ledger.name
-                    && head.size == ledger.tree.size()
-                    && head.root == ledger.tree.root();
+                let is_as_signed = head.ledger == self.name
+                    && head.size == self.tree.size()
+                    && head.root == self.tree.root();
                 if !is_as_signed {
                     return Err(Fault::NotAsSigned(head.size));
                 }
-                ledger.last = ledger.last.max(head.at);
-                ledger.head = Some(head);
+                self.last = self.last.max(head.at);
+                self.head = Some(head);
             } else {
                 let entry = Entry::from_bytes(&bytes).map_err(|fault| Fault::Malformed(record, fault))?;
-                ledger.take(&entry, &bytes, record);
+                self.take(&entry, &bytes, record);
             }
         }
-        Ok(ledger)
+        Ok(())
     }
 
     fn take(&mut self, entry: &Entry, bytes: &[u8], record: u64) -> u64 {

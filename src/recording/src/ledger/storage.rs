@@ -24,6 +24,10 @@ pub trait Storage {
     fn records(&self) -> u64;
     /// A record, by its number from 0.
     fn read(&self, record: u64) -> io::Result<Vec<u8>>;
+    /// Looks for records that others have added.
+    fn catch_up(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// For tests, and for what need not stay.
@@ -55,7 +59,8 @@ pub struct Dropped {
     pub bytes: u64,
 }
 
-/// Records in a file, which this process alone has open.
+/// Records in a file. Either this process alone has it open, or each who has it open holds a lock of their own while they add
+/// to it, and looks first at what others added ([`Storage::catch_up`]).
 #[derive(Debug)]
 pub struct LogFile {
     file: File,
@@ -99,10 +104,23 @@ impl LogFile {
     /// Opens a file, or makes it (mode 0600). A torn end is cut off and told; damage anywhere else is an error, since it
     /// would silently take what follows.
     pub fn open(path: &Path) -> io::Result<(Self, Option<Dropped>)> {
+        LogFile::read_whole(path, true)
+    }
+
+    /// As [`LogFile::open`], for a file that several processes add to in turn: whoever calls this, [`Storage::append`] or
+    /// [`Storage::catch_up`] holds a lock that all of them know, since what one is writing looks torn to another.
+    pub fn open_shared(path: &Path) -> io::Result<(Self, Option<Dropped>)> {
+        LogFile::read_whole(path, false)
+    }
+
+    fn read_whole(path: &Path, is_alone: bool) -> io::Result<(Self, Option<Dropped>)> {
         let is_new = !path.exists();
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        file.try_lock().map_err(|_| io::Error::new(ErrorKind::WouldBlock, "another process has it open"))?;
+        if is_alone {
+            let held = file.try_lock();
+            held.map_err(|_| io::Error::new(ErrorKind::WouldBlock, "another process has it open"))?;
+        }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let mut dropped = None;
@@ -130,7 +148,7 @@ impl LogFile {
         let rest = &bytes[at..];
         if !rest.is_empty() {
             if !is_torn(rest) {
-                return Err(invalid(format!("record {} at byte {at} is damaged", bodies.len())));
+                return Err(damaged(bodies.len(), at as u64));
             }
             dropped = Some(Dropped { at: at as u64, bytes: rest.len() as u64 });
             file.set_len(at as u64)?;
@@ -138,6 +156,10 @@ impl LogFile {
         }
         Ok((LogFile { file, bodies, end: at as u64, is_torn: false }, dropped))
     }
+}
+
+fn damaged(record: usize, at: u64) -> io::Error {
+    invalid(format!("record {record} at byte {at} is damaged"))
 }
 
 /// A new file is there after a loss of power only if its folder was synced.
@@ -184,5 +206,30 @@ impl Storage for LogFile {
             return Err(invalid(format!("record {record} at byte {at} is damaged")));
         }
         Ok(body)
+    }
+
+    fn catch_up(&mut self) -> io::Result<()> {
+        let len = self.file.metadata()?.len();
+        if len < self.end {
+            return Err(invalid("the ledger has become shorter".to_owned()));
+        }
+        let mut rest = vec![0; (len - self.end) as usize];
+        self.file.read_exact_at(&mut rest, self.end)?;
+        let mut at = 0;
+        while let Some(body) = record_at(&rest[at..]) {
+            self.bodies.push((self.end + RECORD_HEAD as u64, body.len() as u32));
+            at += RECORD_HEAD + body.len();
+            self.end += (RECORD_HEAD + body.len()) as u64;
+        }
+        let rest = &rest[at..];
+        if rest.is_empty() {
+            return Ok(());
+        }
+        if !is_torn(rest) {
+            return Err(damaged(self.bodies.len(), self.end));
+        }
+        // Whoever was adding it was killed, or the lock would not be ours.
+        self.file.set_len(self.end)?;
+        self.file.sync_all()
     }
 }

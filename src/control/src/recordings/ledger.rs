@@ -1,0 +1,111 @@
+//! The ledger's file, which the recorder and the command line add to in turn.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use recording::document::Word;
+use recording::keys::SigningKey;
+use recording::ledger::{Entry, Event, Fault, Head, Ledger, LogFile};
+
+/// The ledger's file in the recordings' directory. No tenant's name has a dot in it.
+const LEDGER: &str = "ledger.log";
+/// Who holds its lock may read and add to the ledger.
+const LOCK: &str = "ledger.lock";
+/// The ledger's name.
+const NAME: &str = "ledger.name";
+
+/// The ledger, under a lock between processes.
+pub struct SharedLedger {
+    log: PathBuf,
+    lock: File,
+    name: Word,
+    /// As it was when it was last looked at.
+    known: Option<Ledger<LogFile>>,
+}
+
+impl SharedLedger {
+    /// The ledger of a directory of recordings, which is made where there is none: with a name of its own, so that a witness can
+    /// tell it from another box's.
+    ///
+    /// # Errors
+    /// The system's own.
+    pub fn open(directory: &Path) -> io::Result<SharedLedger> {
+        let lock = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK))
+        };
+        let lock = lock()?;
+        lock.lock()?;
+        let name = name(&directory.join(NAME));
+        lock.unlock()?;
+        Ok(SharedLedger { log: directory.join(LEDGER), lock, name: name?, known: None })
+    }
+
+    /// The ledger's name.
+    pub fn name(&self) -> &Word {
+        &self.name
+    }
+
+    /// Looks at the ledger as it is now, or adds to it. Others wait meanwhile: what `work` does is short.
+    ///
+    /// # Errors
+    /// Of the lock and the file, or `work`'s own.
+    pub fn with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Ledger<LogFile>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        self.lock.lock()?;
+        let done = self.caught_up().and_then(work);
+        self.lock.unlock()?;
+        if matches!(done, Err(Fault::Io(_) | Fault::Malformed(..) | Fault::NotAsSigned(_))) {
+            // Read again from its beginning next time.
+            self.known = None;
+        }
+        done
+    }
+
+    /// Adds events and signs the new head; `now` in microseconds since 1970. A recording's second proof is left out, and a clock
+    /// that was set back waits at the newest entry.
+    ///
+    /// # Errors
+    /// As [`SharedLedger::with`]; what was added before stays.
+    pub fn add(&mut self, events: &[Event], now: u64, key: &SigningKey) -> Result<Head, Fault> {
+        self.with(|ledger| {
+            for event in events {
+                let at = now.max(ledger.newest());
+                match ledger.append(&Entry { at, event: event.clone() }) {
+                    Ok(_) | Err(Fault::SecondProof(_)) => (),
+                    Err(fault) => return Err(fault),
+                }
+            }
+            ledger.sign_head(now.max(ledger.newest()), key)
+        })
+    }
+
+    fn caught_up(&mut self) -> Result<&mut Ledger<LogFile>, Fault> {
+        if let Some(ledger) = &mut self.known {
+            ledger.catch_up()?;
+        } else {
+            let (file, _) = LogFile::open_shared(&self.log)?;
+            self.known = Some(Ledger::open(self.name.clone(), file)?);
+        }
+        self.known.as_mut().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound).into())
+    }
+}
+
+fn name(path: &Path) -> io::Result<Word> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let name = Word::new(text.trim_end());
+            name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the ledger's name is none"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name = format!("keyhush-{}", super::random_digits()?);
+            super::write_whole(path, format!("{name}\n").as_bytes())?;
+            Word::new(&name).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+        }
+        Err(error) => Err(error),
+    }
+}
