@@ -6,6 +6,7 @@
 //! | [`feed`] | packets from the lcores to the recorder, in boxes that go round |
 //! | [`encoding`] | the one encoding of a file |
 //! | [`timeline`] | packets of both directions → two channels of samples, true to the wall clock |
+//! | [`marks`] | where a call was in SecureMode or suspended |
 //! | [`second`] | finished seconds, which are also the proof's leaves |
 //! | [`wav`] | WAV files, written and read |
 //! | [`sealed`] | keys, and a recording's file as it rests: encrypted second by second |
@@ -27,6 +28,7 @@ pub mod frame;
 mod g711;
 pub mod keys;
 pub mod ledger;
+pub mod marks;
 pub mod merkle;
 pub mod proof;
 mod resample;

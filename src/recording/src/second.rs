@@ -1,6 +1,11 @@
 //! Finished seconds: what the file holds, and the leaves of its proof.
 
+use std::path::Path;
+
 use crate::encoding::Encoding;
+use crate::marks::Formats;
+use crate::merkle::{Hash, leaf_hash};
+use crate::sealed::Head;
 
 /// What became of one channel's audio in one second, in samples of the file.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -55,6 +60,47 @@ pub struct Gap {
     pub cause: GapCause,
 }
 
+/// Gaps that are told one by one; the last covers all after it.
+pub const MOST_GAPS: usize = 256;
+
+/// Notes a gap behind those that are there.
+pub(crate) fn note_gap(gaps: &mut Vec<Gap>, gap: Gap) {
+    let is_full = gaps.len() >= MOST_GAPS;
+    match gaps.last_mut() {
+        Some(last)
+            if is_full || (last.cause == gap.cause && last.to >= gap.from && last.from <= gap.from) =>
+        {
+            last.to = last.to.max(gap.to);
+        }
+        _ => gaps.push(gap),
+    }
+}
+
+/// What a stretch of a recording is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MarkKind {
+    /// The call was in SecureMode: keys are masked.
+    SecureMode = 0,
+    /// The recording was suspended: it is silent there.
+    Suspended = 1,
+}
+
+impl MarkKind {
+    /// Both.
+    pub const ALL: [MarkKind; 2] = [MarkKind::SecureMode, MarkKind::Suspended];
+}
+
+/// A marked stretch, in milliseconds from the recording's beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Mark {
+    /// Its first.
+    pub from: u32,
+    /// The first after it.
+    pub to: u32,
+    /// What it is.
+    pub kind: MarkKind,
+}
+
 /// How a recording ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum EndKind {
@@ -73,12 +119,28 @@ pub struct End {
     pub samples: u64,
     /// What is missing by our own fault, in order of time; where there would be too many, the last one covers the rest.
     pub gaps: Vec<Gap>,
+    /// What is marked, in order of time.
+    pub marks: Vec<Mark>,
+    /// The formats in which audio came, a channel each.
+    pub formats: [Formats; 2],
 }
 
 /// Who wants the seconds of a recording as they are finished, in order: the proof.
 pub trait SecondSink {
     /// A second as it is in the file. Never called twice for one, nor for any that the file does not hold.
     fn second(&mut self, second: &Second<'_>);
+
+    /// The recording has ended and is on the disk, at this path. Called once, by the thread that waits for the disk.
+    fn closed(&mut self, path: &Path, head: &Head, end: &End) {
+        let _ = (path, head, end);
+    }
+}
+
+/// Hashes of seconds, a leaf for each channel: what a recording's tree is made of.
+impl SecondSink for Vec<Hash> {
+    fn second(&mut self, second: &Second<'_>) {
+        self.extend(second.leaves().map(leaf_hash));
+    }
 }
 
 impl<F: FnMut(&Second<'_>)> SecondSink for F {

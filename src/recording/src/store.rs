@@ -1,7 +1,7 @@
 //! Where recordings lie, and many of them at once.
 //!
 //! ```text
-//! running/NAME.khr                  while it runs
+//! running/NAME.khr                  while it runs; other files beside it are its owner's
 //! TENANT/key                        the tenant's key, wrapped
 //! TENANT/2026-01-31/NAME.khr        when it has ended, by the day (UTC) on which it began
 //! ```
@@ -122,6 +122,9 @@ impl Store {
         let mut count = 0;
         for entry in fs::read_dir(self.root.join(RUNNING))? {
             let path = entry?.path();
+            if path.extension().is_none_or(|extension| extension != "khr") {
+                continue;
+            }
             match sealed::recover(&path, |tenant| self.key(tenant), sink) {
                 Ok((head, about, end)) => {
                     let to = ended(&self.root, &head);

@@ -1,13 +1,13 @@
 //! One recording while it runs: each finished second is appended to its file, and what the disk did not take becomes a gap.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::marks::{Marks, SecondMarks};
 use crate::sealed::{self, Head, Kind, Seal, SealError, TenantKey};
-use crate::second::{End, EndKind, Gap, GapCause, Second, SecondSink};
+use crate::second::{self, End, EndKind, Gap, GapCause, Second, SecondSink};
 
-/// Gaps that are told one by one; the last covers all after it.
-pub const MOST_GAPS: usize = 256;
 /// Seconds of a gap that are written at once when the disk takes something again, so that others need not wait.
 const AT_ONCE: u32 = 16;
 
@@ -57,9 +57,12 @@ pub struct State {
     file: Option<(Box<dyn Medium>, Seal)>,
     /// Whole seconds in the file.
     written: u32,
-    /// Whole seconds after those that the disk did not take.
-    missing: u32,
+    /// Whole seconds after those that the disk did not take, with what is marked in them: settled, since a nonce must not seal two
+    /// texts, should it be tried again.
+    missing: VecDeque<SecondMarks>,
     gaps: Vec<Gap>,
+    /// What is marked in it so far.
+    pub(crate) marks: Marks,
     /// The text of the last second, if it is not whole.
     rest: Vec<u8>,
     sink: Box<dyn SecondSink + Send>,
@@ -80,8 +83,24 @@ impl State {
     ) -> State {
         head.about_len = about.len() as u32;
         let (text, chunk, rest, gaps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (file, written, missing, failures) = (None, 0, 0, 0);
-        State { path, head, about, key, file, written, missing, gaps, rest, sink, text, chunk, failures }
+        let (file, written, missing, failures) = (None, 0, VecDeque::new(), 0);
+        let marks = Marks::default();
+        State {
+            path,
+            head,
+            about,
+            key,
+            file,
+            written,
+            missing,
+            gaps,
+            marks,
+            rest,
+            sink,
+            text,
+            chunk,
+            failures,
+        }
     }
 
     /// To take seconds.
@@ -103,27 +122,30 @@ impl State {
 
     /// Notes seconds in which something is missing.
     pub(crate) fn note_gap(&mut self, from: u32, to: u32, cause: GapCause) {
-        let is_full = self.gaps.len() >= MOST_GAPS;
-        match self.gaps.last_mut() {
-            Some(last) if is_full || (last.cause == cause && last.to >= from) => last.to = last.to.max(to),
-            _ => self.gaps.push(Gap { from, to, cause }),
-        }
+        second::note_gap(&mut self.gaps, Gap { from, to, cause });
+    }
+
+    /// What is kept with a second.
+    fn marks_of(&self, index: u32) -> SecondMarks {
+        let is_lost = |gap: &Gap| gap.cause == GapCause::Overrun && (gap.from..gap.to).contains(&index);
+        SecondMarks { is_overrun: self.gaps.iter().any(is_lost), ..self.marks.of_second(index) }
     }
 }
 
 impl SecondSink for Writer<'_> {
     fn second(&mut self, second: &Second<'_>) {
         self.state.head.encoding = second.encoding;
+        let number = self.state.written + self.state.missing.len() as u32;
+        let marks = self.state.marks_of(number);
         if second.channels[0].len() < second.encoding.second_len() {
             self.state.rest.clear();
-            sealed::second_text(second, &mut self.state.rest);
+            sealed::second_text(second, &marks, &mut self.state.rest);
             return;
         }
-        if self.catch_up(AT_ONCE) && self.write(second).is_ok() {
+        if self.catch_up(AT_ONCE) && self.write(second, &marks).is_ok() {
             return;
         }
-        let number = self.state.written + self.state.missing;
-        self.state.missing += 1;
+        self.state.missing.push_back(marks);
         self.state.note_gap(number, number + 1, GapCause::Disk);
     }
 }
@@ -138,8 +160,12 @@ impl Writer<'_> {
             return Err(SealError::Io(io::ErrorKind::StorageFull.into()));
         }
         self.open()?;
-        let end = End { kind: EndKind::Finished, samples, gaps: self.state.gaps.clone() };
         let state = &mut *self.state;
+        let milliseconds = samples * 1000 / u64::from(state.head.encoding.rate());
+        let marks = state.marks.until(u32::try_from(milliseconds).unwrap_or(u32::MAX));
+        state.gaps.sort_by_key(|gap| (gap.from, gap.to));
+        let (gaps, formats) = (state.gaps.clone(), state.marks.formats);
+        let end = End { kind: EndKind::Finished, samples, gaps, marks, formats };
         let mut text = sealed::end_text(&end);
         text.extend_from_slice(&state.rest);
         let Some((file, seal)) = &mut state.file else { return Err(SealError::Malformed) };
@@ -162,7 +188,7 @@ impl Writer<'_> {
     /// Writes silence for what is missing, some of it at once; whether nothing is missing any more.
     fn catch_up(&mut self, most: u32) -> bool {
         let encoding = self.state.head.encoding;
-        for _ in 0..most.min(self.state.missing) {
+        for _ in 0..most.min(self.state.missing.len() as u32) {
             let silence = vec![encoding.silence(); encoding.second_len()];
             let gap = Second {
                 index: self.state.written,
@@ -171,15 +197,16 @@ impl Writer<'_> {
                 accounts: Default::default(),
                 is_gap: true,
             };
-            if self.write(&gap).is_err() {
+            let marks = self.state.missing.front().copied().unwrap_or_default();
+            if self.write(&gap, &marks).is_err() {
                 return false;
             }
-            self.state.missing -= 1;
+            self.state.missing.pop_front();
         }
-        self.state.missing == 0
+        self.state.missing.is_empty()
     }
 
-    fn write(&mut self, second: &Second<'_>) -> Result<(), SealError> {
+    fn write(&mut self, second: &Second<'_>, marks: &SecondMarks) -> Result<(), SealError> {
         self.open()?;
         let state = &mut *self.state;
         // Its number in the file, whatever the timeline calls it.
@@ -187,7 +214,7 @@ impl Writer<'_> {
         let Some((file, seal)) = &mut state.file else { return Err(SealError::Malformed) };
         state.text.clear();
         state.chunk.clear();
-        sealed::second_text(&second, &mut state.text);
+        sealed::second_text(&second, marks, &mut state.text);
         let kind = if second.is_gap { Kind::Gap } else { Kind::Second };
         seal.chunk(kind, state.written, &state.text, &mut state.chunk)?;
         if let Err(error) = file.write_at(&state.chunk, state.head.second_at(state.written)) {

@@ -5,8 +5,11 @@
 //! head   "KHR" 1, encoding (1), zero (1), length of the head (2), begin (8, nanoseconds since 1970), length of `about` (4), salt (32),
 //!        tenant (1 + n), name (1 + n); all numbers little-endian
 //! about  a chunk: what the call is, in its owner's bytes
-//! second a chunk each, all of one length: accounts (24: kept, lost, quiet of each channel), caller, agent
-//! end    a chunk: kind (1), samples (8), number of gaps (2), gaps (9 each), and the last second if it is not whole, as above
+//! second a chunk each, all of one length: accounts (24: kept, lost, quiet of each channel), marks (11: SecureMode from, to; suspended
+//!        from, to, in milliseconds of the second, 2 each; 1 where packets were lost to the recorder; formats of each channel), caller,
+//!        agent
+//! end    a chunk: kind (1), samples (8), formats of each channel (2), number of gaps (2), of marks (2), gaps (9 each), marks (9 each),
+//!        and the last second if it is not whole, as above
 //! foot   length of `end` (4), "KHRE"
 //! ```
 //! A chunk is its kind (1), what is sealed, the tag (16). Its nonce is its kind and its number, as in the STREAM construction: no chunk
@@ -23,7 +26,8 @@ pub use keys::{KEY_LEN, MasterKey, SealError, TAG_LEN, TenantKey, Wrap};
 pub use reader::{Reader, recover};
 
 use crate::encoding::Encoding;
-use crate::second::{Account, End, EndKind, Gap, GapCause, Second};
+use crate::marks::{Formats, MARKS_LEN, SecondMarks};
+use crate::second::{Account, End, EndKind, Gap, GapCause, Mark, MarkKind, Second};
 
 /// Bytes of a salt.
 pub const SALT_LEN: usize = 32;
@@ -113,7 +117,7 @@ fn text(bytes: &[u8]) -> Option<(String, &[u8])> {
 
 /// Bytes of the chunk of a whole second.
 pub(crate) fn second_chunk_len(encoding: Encoding) -> u64 {
-    (CHUNK_EXTRA + ACCOUNTS_LEN + 2 * encoding.second_len()) as u64
+    (CHUNK_EXTRA + ACCOUNTS_LEN + MARKS_LEN + 2 * encoding.second_len()) as u64
 }
 
 /// A recording's key.
@@ -157,17 +161,19 @@ fn nonce(kind: u8, number: u32) -> Nonce {
 }
 
 /// Appends the text of a second's chunk.
-pub(crate) fn second_text(second: &Second<'_>, to: &mut Vec<u8>) {
+pub(crate) fn second_text(second: &Second<'_>, marks: &SecondMarks, to: &mut Vec<u8>) {
     for account in second.accounts {
         for count in [account.kept, account.lost, account.quiet] {
             to.extend(count.to_le_bytes());
         }
     }
+    to.extend(marks.bytes());
     second.channels.iter().for_each(|channel| to.extend_from_slice(channel));
 }
 
 pub(crate) fn second_of(text: &[u8], index: u32, encoding: Encoding, is_gap: bool) -> Option<Second<'_>> {
-    let (counts, audio) = text.split_first_chunk::<ACCOUNTS_LEN>()?;
+    let (counts, rest) = text.split_first_chunk::<ACCOUNTS_LEN>()?;
+    let audio = rest.get(MARKS_LEN..)?;
     let counts = counts.as_chunks().0;
     let count = |at: usize| counts.get(at).map_or(0, |count| u32::from_le_bytes(*count));
     let account = |at: usize| Account { kept: count(at), lost: count(at + 1), quiet: count(at + 2) };
@@ -175,32 +181,55 @@ pub(crate) fn second_of(text: &[u8], index: u32, encoding: Encoding, is_gap: boo
     Some(Second { index, encoding, channels: [caller, agent], accounts: [account(0), account(3)], is_gap })
 }
 
+/// The marks in the text of a second.
+pub(crate) fn marks_of(text: &[u8]) -> Option<SecondMarks> {
+    text.get(ACCOUNTS_LEN..)?.first_chunk().map(SecondMarks::of_bytes)
+}
+
 /// The text of an end, without the last second.
 pub(crate) fn end_text(end: &End) -> Vec<u8> {
     let mut text = vec![u8::from(end.kind == EndKind::Interrupted)];
     text.extend(end.samples.to_le_bytes());
+    text.extend(end.formats.map(|formats| formats.0));
     text.extend((end.gaps.len() as u16).to_le_bytes());
+    text.extend((end.marks.len() as u16).to_le_bytes());
     for gap in &end.gaps {
         text.extend(gap.from.to_le_bytes());
         text.extend(gap.to.to_le_bytes());
         text.push(u8::from(gap.cause == GapCause::Overrun));
+    }
+    for mark in &end.marks {
+        text.extend(mark.from.to_le_bytes());
+        text.extend(mark.to.to_le_bytes());
+        text.push(mark.kind as u8);
     }
     text
 }
 
 /// An end and the text of the last second, if that is not whole.
 pub(crate) fn end_of(text: &[u8]) -> Option<(End, &[u8])> {
-    let (fixed, mut rest) = text.split_first_chunk::<11>()?;
+    let (fixed, mut rest) = text.split_first_chunk::<15>()?;
     let kind = if fixed[0] == 0 { EndKind::Finished } else { EndKind::Interrupted };
     let samples = u64::from_le_bytes(*fixed[1..].first_chunk()?);
-    let mut gaps = Vec::new();
-    for _ in 0..u16::from_le_bytes([fixed[9], fixed[10]]) {
-        let (gap, after) = rest.split_first_chunk::<9>()?;
-        let from = u32::from_le_bytes(*gap.first_chunk()?);
-        let to = u32::from_le_bytes(*gap[4..].first_chunk()?);
-        let cause = if gap[8] == 0 { GapCause::Disk } else { GapCause::Overrun };
-        gaps.push(Gap { from, to, cause });
+    let formats = [Formats(fixed[9]), Formats(fixed[10])];
+    let mut stretch = || {
+        let (stretch, after) = rest.split_first_chunk::<9>()?;
         rest = after;
+        let from = u32::from_le_bytes(*stretch.first_chunk()?);
+        let to = u32::from_le_bytes(*stretch[4..].first_chunk()?);
+        Some((from, to, stretch[8]))
+    };
+    let mut gaps = Vec::new();
+    for _ in 0..u16::from_le_bytes([fixed[11], fixed[12]]) {
+        let (from, to, cause) = stretch()?;
+        let cause = if cause == 0 { GapCause::Disk } else { GapCause::Overrun };
+        gaps.push(Gap { from, to, cause });
     }
-    Some((End { kind, samples, gaps }, rest))
+    let mut marks = Vec::new();
+    for _ in 0..u16::from_le_bytes([fixed[13], fixed[14]]) {
+        let (from, to, kind) = stretch()?;
+        let kind = if kind == 0 { MarkKind::SecureMode } else { MarkKind::Suspended };
+        marks.push(Mark { from, to, kind });
+    }
+    Some((End { kind, samples, gaps, marks, formats }, rest))
 }

@@ -5,10 +5,11 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{
-    CHUNK_EXTRA, FOOT, FOOT_LEN, Head, Kind, Seal, SealError, TenantKey, end_of, end_text, second_chunk_len,
-    second_of,
+    CHUNK_EXTRA, FOOT, FOOT_LEN, Head, Kind, Seal, SealError, TenantKey, end_of, end_text, marks_of,
+    second_chunk_len, second_of,
 };
-use crate::second::{End, EndKind, Gap, GapCause, Second, SecondSink};
+use crate::marks::Marks;
+use crate::second::{End, EndKind, Gap, GapCause, Second, SecondSink, note_gap};
 use crate::wav;
 
 /// A recording that has ended.
@@ -213,9 +214,10 @@ pub fn recover(
     }
     let seal = Seal::new(&key, &head)?;
     let about = about(&mut file, &head, &seal)?;
-    let (whole, gaps) = whole_seconds(&mut file, &head, &seal, sink)?;
+    let (whole, gaps, marks) = whole_seconds(&mut file, &head, &seal, sink)?;
     let samples = u64::from(whole) * u64::from(head.encoding.rate());
-    let end = End { kind: EndKind::Interrupted, samples, gaps };
+    let (formats, marks) = (marks.formats, marks.until(whole.saturating_mul(1000)));
+    let end = End { kind: EndKind::Interrupted, samples, gaps, marks, formats };
     let mut last = Vec::new();
     seal.chunk(Kind::Interrupted, whole, &end_text(&end), &mut last)?;
     let len = last.len() as u32;
@@ -234,29 +236,27 @@ fn whole_seconds(
     head: &Head,
     seal: &Seal,
     sink: &mut dyn SecondSink,
-) -> Result<(u32, Vec<Gap>), SealError> {
+) -> Result<(u32, Vec<Gap>, Marks), SealError> {
     let mut chunk = vec![0; second_chunk_len(head.encoding) as usize];
     let mut gaps: Vec<Gap> = Vec::new();
+    let mut marks = Marks::default();
     file.seek(SeekFrom::Start(head.second_at(0)))?;
-    for index in 0.. {
+    for index in 0..u32::MAX {
         match exact(file, &mut chunk) {
             Ok(()) => (),
-            Err(SealError::Malformed) => return Ok((index, gaps)),
+            Err(SealError::Malformed) => return Ok((index, gaps, marks)),
             Err(error) => return Err(error),
         }
-        let Ok((kind, text)) = seal.open(index, &mut chunk) else { return Ok((index, gaps)) };
+        let Ok((kind, text)) = seal.open(index, &mut chunk) else { return Ok((index, gaps, marks)) };
         let is_gap = kind == Kind::Gap as u8;
-        let Some(second) = second_of(text, index, head.encoding, is_gap) else { return Ok((index, gaps)) };
+        let second = second_of(text, index, head.encoding, is_gap);
+        let Some((second, here)) = second.zip(marks_of(text)) else { return Ok((index, gaps, marks)) };
         sink.second(&second);
-        let is_room = gaps.len() < crate::writer::MOST_GAPS;
-        match gaps.last_mut() {
-            Some(gap) if is_gap && gap.to == index => gap.to += 1,
-            Some(gap) if is_gap && !is_room => gap.to = index + 1,
-            _ if is_gap => {
-                gaps.push(Gap { from: index, to: index + 1, cause: GapCause::Disk });
-            }
-            _ => (),
+        marks.add_second(index, &here);
+        let cause = if is_gap { GapCause::Disk } else { GapCause::Overrun };
+        if is_gap || here.is_overrun {
+            note_gap(&mut gaps, Gap { from: index, to: index + 1, cause });
         }
     }
-    Ok((u32::MAX, gaps))
+    Ok((u32::MAX, gaps, marks))
 }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::sealed::Head;
-use crate::second::{End, SecondSink};
+use crate::second::{End, Gap, GapCause, SecondSink, note_gap};
 use crate::writer::Volume;
 
 /// How often all is brought to the disk: so much a power failure may cost.
@@ -29,6 +29,8 @@ pub struct Closed {
 
 pub(super) struct Closing {
     pub(super) from: PathBuf,
+    /// When it began, by the recorder's clock.
+    pub(super) begin: u64,
     pub(super) closed: Closed,
 }
 
@@ -36,7 +38,19 @@ pub(super) struct Closing {
 pub struct Keeper {
     to: Option<SyncSender<Closing>>,
     thread: Option<JoinHandle<()>>,
-    failures: Arc<AtomicU64>,
+    told: Arc<Told>,
+}
+
+/// What the writer and the thread that waits for the disk tell one another. Times are the recorder's.
+#[derive(Default)]
+struct Told {
+    failures: AtomicU64,
+    /// Times that the disk did not take what was written.
+    unsynced: AtomicU64,
+    /// Until when all that is finished has been written.
+    written: AtomicU64,
+    /// Until when the disk has it.
+    safe: AtomicU64,
 }
 
 impl Keeper {
@@ -50,17 +64,27 @@ impl Keeper {
         mut closed: impl FnMut(Closed) + Send + 'static,
     ) -> io::Result<Keeper> {
         let (to, from) = sync_channel(most);
-        let failures = Arc::new(AtomicU64::new(0));
-        let failed = Arc::clone(&failures);
+        let told = Arc::new(Told::default());
+        let own = Arc::clone(&told);
         let thread = std::thread::Builder::new()
             .name("recordings-disk".into())
-            .spawn(move || keep(&*volume, &from, &failed, &mut closed))?;
-        Ok(Keeper { to: Some(to), thread: Some(thread), failures })
+            .spawn(move || keep(&*volume, &from, &own, &mut closed))?;
+        Ok(Keeper { to: Some(to), thread: Some(thread), told })
     }
 
     /// How often the disk did not take what was written, or a file could not be moved.
     pub fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
+        self.told.failures.load(Ordering::Relaxed)
+    }
+
+    /// How often the disk did not take what was written, and until when it has all.
+    pub(super) fn unsynced(&self) -> (u64, u64) {
+        (self.told.unsynced.load(Ordering::Acquire), self.told.safe.load(Ordering::Relaxed))
+    }
+
+    /// All that was finished until now has been written.
+    pub(super) fn written(&self, now: u64) {
+        self.told.written.store(now, Ordering::Release);
     }
 
     /// Gives the recording back where the thread is behind.
@@ -82,9 +106,10 @@ impl Drop for Keeper {
     }
 }
 
-fn keep(volume: &dyn Volume, from: &Receiver<Closing>, failures: &AtomicU64, closed: &mut dyn FnMut(Closed)) {
+fn keep(volume: &dyn Volume, from: &Receiver<Closing>, told: &Told, closed: &mut dyn FnMut(Closed)) {
+    // Those whose bytes the disk did not take wait for the next time.
+    let mut waiting: Vec<Closing> = Vec::new();
     loop {
-        let mut waiting = Vec::new();
         let is_over = match from.recv_timeout(SYNC_EVERY) {
             Ok(closing) => {
                 // One wait for all that end about now.
@@ -95,18 +120,44 @@ fn keep(volume: &dyn Volume, from: &Receiver<Closing>, failures: &AtomicU64, clo
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => true,
         };
+        let written = told.written.load(Ordering::Acquire);
         if volume.sync().is_err() {
-            failures.fetch_add(1, Ordering::Relaxed);
+            told.failures.fetch_add(1, Ordering::Relaxed);
+            told.unsynced.fetch_add(1, Ordering::Release);
+            let safe = told.safe.load(Ordering::Relaxed);
+            waiting.iter_mut().for_each(|closing| closing.doubt(safe));
+            // Those that wait have their ends, and the next start moves them.
+            if is_over {
+                return;
+            }
+            continue;
         }
-        for Closing { from, closed: end } in waiting {
+        told.safe.store(written, Ordering::Relaxed);
+        for Closing { from, closed: mut end, .. } in waiting.drain(..) {
             match volume.rename(&from, &end.path) {
-                Ok(()) => closed(end),
+                Ok(()) => {
+                    end.sink.closed(&end.path, &end.head, &end.end);
+                    closed(end);
+                }
                 // It has its end and stays among the running ones: the next start moves it.
-                Err(_) => _ = failures.fetch_add(1, Ordering::Relaxed),
+                Err(_) => _ = told.failures.fetch_add(1, Ordering::Relaxed),
             }
         }
         if is_over {
             return;
+        }
+    }
+}
+
+impl Closing {
+    /// What was written after a time may not be on the disk: a system tells of it once, and may take it for written after.
+    fn doubt(&mut self, safe: u64) {
+        let end = &mut self.closed.end;
+        let seconds = end.samples.div_ceil(u64::from(self.closed.head.encoding.rate())) as u32;
+        let first = (safe.saturating_sub(self.begin) / 1_000_000_000) as u32;
+        if first < seconds {
+            note_gap(&mut end.gaps, Gap { from: first, to: seconds, cause: GapCause::Disk });
+            end.gaps.sort_by_key(|gap| (gap.from, gap.to));
         }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::keeper::{Closed, Closing, Keeper};
 use super::{Store, ended};
 use crate::encoding::Encoding;
-use crate::frame::{Frame, HeldFrame};
+use crate::frame::{Channel, Frame, HeldFrame};
 use crate::sealed::{MOST_ABOUT, SealError};
-use crate::second::{End, GapCause, SecondSink};
+use crate::second::{End, GapCause, MarkKind, SecondSink};
 use crate::timeline::Timeline;
 use crate::wav;
 use crate::writer::{State, Volume};
@@ -26,8 +26,10 @@ pub struct Begin {
     pub name: String,
     /// Whose it is.
     pub tenant: String,
-    /// When it begins, in nanoseconds since 1970.
+    /// When it begins, in nanoseconds by the packets' clock, as all times here but the next.
     pub begin: u64,
+    /// The same moment in nanoseconds since 1970.
+    pub began: u64,
     /// What the session's description promises.
     pub announced: Option<Encoding>,
     /// What the call is: kept with the recording, so that it can be proven after an interruption. At most [`MOST_ABOUT`] bytes.
@@ -45,7 +47,11 @@ pub enum Order {
     Begin(Key, Box<Begin>),
     /// A packet of it. By value and without heap: a poll-mode core allocates nothing.
     Frame(Key, HeldFrame),
-    /// The call is over, at this time in nanoseconds since 1970.
+    /// From this time on nothing is recorded: it is silent and marked so, until it is resumed.
+    Suspend(Key, u64),
+    /// From this time on it is recorded again.
+    Resume(Key, u64),
+    /// The call is over, at this time.
     End(Key, u64),
     /// The queue was full: packets were lost from one time to another.
     Overrun(u64, u64),
@@ -107,8 +113,11 @@ pub enum RefusedBegin {
 struct Running {
     timeline: Timeline,
     state: State,
-    /// When the first part began.
+    /// When the first part began, by the packets' clock and since 1970.
     begin: u64,
+    began: u64,
+    /// Since when it is suspended.
+    suspended: Option<u64>,
     /// Seconds of the parts before this one.
     before: u32,
     /// The name without the part's number.
@@ -122,6 +131,7 @@ struct Running {
 struct Unclosed {
     state: State,
     samples: u64,
+    begin: u64,
     again: u64,
 }
 
@@ -137,6 +147,46 @@ pub struct Recorder {
     /// Ended, but the keeper was behind.
     waiting: Vec<Closing>,
     counters: Counters,
+    /// How often it is known that the disk did not take what was written.
+    unsynced: u64,
+}
+
+impl Running {
+    /// Milliseconds from the beginning of the part that runs.
+    fn milliseconds(&self, at: u64) -> u32 {
+        let begin = self.begin + u64::from(self.before) * SECOND;
+        u32::try_from(at.saturating_sub(begin) / 1_000_000).unwrap_or(u32::MAX)
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        let (arrived, channel) = (frame.arrived(), frame.channel());
+        if frame.is_secured() != self.state.marks.is_open(MarkKind::SecureMode) {
+            let at = self.milliseconds(arrived);
+            match (frame.is_secured(), channel) {
+                (true, _) => self.state.marks.open(MarkKind::SecureMode, at),
+                (false, Channel::Caller) => self.state.marks.close(MarkKind::SecureMode, at),
+                (false, Channel::Agent) => (),
+            }
+        }
+        if self.suspended.is_some_and(|since| arrived >= since) {
+            return;
+        }
+        self.state.marks.heard(channel, frame.format());
+        self.timeline.frame(frame);
+        // It came before, and may be meant for after.
+        if let Some(since) = self.suspended {
+            self.timeline.forget(since);
+        }
+    }
+
+    /// Seconds of the part that runs in which something is missing.
+    fn note_gap(&mut self, from: u64, to: u64, cause: GapCause) {
+        let begin = self.begin + u64::from(self.before) * SECOND;
+        let second = |time: u64| (time.saturating_sub(begin) / SECOND) as u32;
+        if to > begin {
+            self.state.note_gap(second(from), second(to) + 1, cause);
+        }
+    }
 }
 
 impl Recorder {
@@ -144,7 +194,8 @@ impl Recorder {
     pub fn new(store: Store, volume: Arc<dyn Volume>, keeper: Keeper, limits: Limits) -> Recorder {
         let (running, names) = (HashMap::new(), HashSet::new());
         let (unclosed, waiting, counters) = (Vec::new(), Vec::new(), Counters::default());
-        Recorder { store, volume, keeper, limits, running, names, unclosed, waiting, counters }
+        let unsynced = 0;
+        Recorder { store, volume, keeper, limits, running, names, unclosed, waiting, counters, unsynced }
     }
 
     /// Carries out what is ordered, at most `most` of it, and finishes the seconds that are over. Answers how many orders there were.
@@ -176,12 +227,22 @@ impl Recorder {
             }
             Order::Overrun(from, to) => {
                 self.counters.overruns += 1;
-                for running in self.running.values_mut() {
-                    let begin = running.begin + u64::from(running.before) * SECOND;
-                    let second = |time: u64| (time.saturating_sub(begin) / SECOND) as u32;
-                    if to > begin {
-                        running.state.note_gap(second(from), second(to) + 1, GapCause::Overrun);
-                    }
+                self.running.values_mut().for_each(|running| running.note_gap(from, to, GapCause::Overrun));
+            }
+            Order::Suspend(key, at) => {
+                if let Some(running) = self.running.get_mut(&key).filter(|one| one.suspended.is_none()) {
+                    running.suspended = Some(at);
+                    let from = running.milliseconds(at);
+                    running.state.marks.open(MarkKind::Suspended, from);
+                    running.timeline.forget(at);
+                }
+            }
+            Order::Resume(key, at) => {
+                if let Some(running) = self.running.get_mut(&key)
+                    && running.suspended.take().is_some()
+                {
+                    let to = running.milliseconds(at);
+                    running.state.marks.close(MarkKind::Suspended, to);
                 }
             }
         }
@@ -192,7 +253,7 @@ impl Recorder {
         match self.running.get_mut(&key) {
             Some(running) => {
                 self.counters.frames += 1;
-                running.timeline.frame(frame);
+                running.frame(frame);
             }
             None => self.counters.stray_frames += 1,
         }
@@ -213,7 +274,7 @@ impl Recorder {
             return Err(RefusedBegin::TooMuchAbout);
         }
         let tenant_key = self.store.key(&begin.tenant).map_err(RefusedBegin::Key)?;
-        let head = self.store.head(begin.begin, &begin.tenant, &begin.name);
+        let head = self.store.head(begin.began, &begin.tenant, &begin.name);
         let head = head.map_err(|_| RefusedBegin::Name)?;
         let path = self.store.running(&begin.name);
         if path.exists() || ended(&self.store.root, &head).exists() {
@@ -221,10 +282,12 @@ impl Recorder {
         }
         let state = State::new(path, head, begin.about.clone(), tenant_key, begin.sink);
         let timeline = Timeline::new(begin.begin, begin.announced);
-        let Begin { name, about, next_sink, begin, .. } = begin;
+        let Begin { name, about, next_sink, begin, began, .. } = begin;
         self.names.insert(name.clone());
         self.counters.begun += 1;
-        let running = Running { timeline, state, begin, before: 0, name, part: 1, about, next_sink };
+        let (suspended, before, part) = (None, 0, 1);
+        let running =
+            Running { timeline, state, begin, began, suspended, before, name, part, about, next_sink };
         self.running.insert(key, running);
         Ok(())
     }
@@ -232,6 +295,10 @@ impl Recorder {
     /// Finishes the seconds that are over, begins next parts, and tries again what the disk did not take.
     pub fn advance(&mut self, now: u64) {
         let volume = Arc::clone(&self.volume);
+        let (unsynced, safe) = self.keeper.unsynced();
+        if unsynced != std::mem::replace(&mut self.unsynced, unsynced) {
+            self.running.values_mut().for_each(|running| running.note_gap(safe, now, GapCause::Disk));
+        }
         let mut full = Vec::new();
         for (key, running) in &mut self.running {
             if running.timeline.deadline() <= now {
@@ -252,9 +319,10 @@ impl Recorder {
         let (due, later) = std::mem::take(&mut self.unclosed).into_iter().partition(|one| one.again <= now);
         self.unclosed = later;
         let due: Vec<Unclosed> = due;
-        for Unclosed { state, samples, .. } in due {
-            self.write_end(state, samples, now);
+        for Unclosed { state, samples, begin, .. } in due {
+            self.write_end(state, samples, begin, now);
         }
+        self.keeper.written(now);
     }
 
     /// Ends all that run: Keyhush is stopped.
@@ -283,24 +351,25 @@ impl Recorder {
         let at = at.min(running.begin + longest);
         let samples = running.timeline.finish(at, &mut running.state.writer(&*volume));
         let before = u64::from(running.before) * running.timeline.encoding().map_or(0, |of| of.rate().into());
+        let begin = running.begin + u64::from(running.before) * SECOND;
         self.names.remove(&running.name);
-        self.write_end(running.state, samples.saturating_sub(before), at);
+        self.write_end(running.state, samples.saturating_sub(before), begin, at);
     }
 
-    fn write_end(&mut self, mut state: State, samples: u64, now: u64) {
+    fn write_end(&mut self, mut state: State, samples: u64, begin: u64, now: u64) {
         let volume = Arc::clone(&self.volume);
         match state.writer(&*volume).end(samples) {
-            Ok(end) => self.ended(state, end),
-            Err(_) => self.unclosed.push(Unclosed { state, samples, again: now + TRY_AGAIN }),
+            Ok(end) => self.ended(state, end, begin),
+            Err(_) => self.unclosed.push(Unclosed { state, samples, begin, again: now + TRY_AGAIN }),
         }
     }
 
-    fn ended(&mut self, state: State, end: End) {
+    fn ended(&mut self, state: State, end: End, begin: u64) {
         self.counters.ended += 1;
         self.counters.failures += state.failures;
         let head = state.head().clone();
         let (from, path) = (state.path().to_owned(), ended(&self.store.root, &head));
-        self.close(Closing { from, closed: Closed { path, head, end, sink: state.into_sink() } });
+        self.close(Closing { from, begin, closed: Closed { path, head, end, sink: state.into_sink() } });
     }
 
     fn close(&mut self, closing: Closing) {
@@ -314,19 +383,22 @@ impl Recorder {
         let Some(running) = self.running.get_mut(&key) else { return };
         let seconds = running.timeline.next_second();
         let samples = u64::from(seconds - running.before) * u64::from(running.state.head().encoding.rate());
-        let begin = running.begin + u64::from(seconds) * SECOND;
+        let since_begin = u64::from(seconds) * SECOND;
         let name = format!("{}.{}", running.name, running.part + 1);
         let tenant = running.state.head().tenant.clone();
         let begun = self.store.key(&tenant);
-        let begun = begun.and_then(|key| Ok((key, self.store.head(begin, &tenant, &name)?)));
+        let begun =
+            begun.and_then(|key| Ok((key, self.store.head(running.began + since_begin, &tenant, &name)?)));
         // Without a head it goes on in the same file, and is tried again with the next second.
         let Ok((tenant_key, head)) = begun else { return };
         let (path, sink) = (self.store.running(&name), (running.next_sink)());
-        let next = State::new(path, head, running.about.clone(), tenant_key, sink);
+        let mut next = State::new(path, head, running.about.clone(), tenant_key, sink);
+        next.marks = running.state.marks.following();
+        let (begin, now) = (running.begin + u64::from(running.before) * SECOND, running.begin + since_begin);
         let state = std::mem::replace(&mut running.state, next);
         running.before = seconds;
         running.part += 1;
         self.counters.begun += 1;
-        self.write_end(state, samples, begin);
+        self.write_end(state, samples, begin, now);
     }
 }

@@ -44,6 +44,7 @@ fn begin(name: &str, told: &Told) -> Begin {
         name: name.into(),
         tenant: "acme".into(),
         begin: BEGIN,
+        began: BEGIN,
         announced: Some(Encoding::ALaw),
         about: b"a call".to_vec(),
         sink: sink(told),

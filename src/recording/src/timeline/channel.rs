@@ -185,6 +185,12 @@ impl Channel {
         self.held.insert(nth, packet);
     }
 
+    /// Forgets what would begin at a tick or later, and what nobody knows where it belongs.
+    pub(super) fn forget(&mut self, from: i64) {
+        self.held.retain(|packet| packet.at < from);
+        self.doubtful.clear();
+    }
+
     /// What formats were heard before a tick.
     pub(super) fn heard(&self, until: i64) -> impl Iterator<Item = Format> {
         self.held.iter().filter(move |packet| packet.at < until).map(|packet| packet.format)

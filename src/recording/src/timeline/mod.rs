@@ -89,7 +89,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// A recording that begins at `begin`, in nanoseconds since 1970. `announced` is the encoding that the session's description
+    /// A recording that begins at `begin`, in nanoseconds by the packets' clock. `announced` is the encoding that the session's description
     /// promises, for calls in whose first second nobody is heard; without it those are kept as [`Encoding::Linear8`].
     pub fn new(begin: u64, announced: Option<Encoding>) -> Timeline {
         Timeline { begin, announced, channels: Default::default(), tracks: None, next: 0 }
@@ -99,6 +99,12 @@ impl Timeline {
     pub fn frame(&mut self, frame: &Frame<'_>) {
         let arrived = ticks_since(self.begin, frame.arrived());
         self.channels[frame.channel().index()].frame(frame, arrived);
+    }
+
+    /// Forgets what came for a time, in nanoseconds, and after it, as far as its seconds are not finished.
+    pub fn forget(&mut self, from: u64) {
+        let from = ticks_since(self.begin, from);
+        self.channels.iter_mut().for_each(|channel| channel.forget(from));
     }
 
     /// The encoding, once it is settled: with the first second.
