@@ -182,6 +182,13 @@ fn move_to(from: &Path, to: &Path) -> io::Result<()> {
     to.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
+/// A moment as it is written in names: `20260131T101502Z`, from seconds since 1970.
+pub fn moment(seconds: u64) -> String {
+    let of_day = seconds % 86_400;
+    let date = day(seconds / 86_400).replace('-', "");
+    format!("{date}T{:02}{:02}{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}
+
 /// The date of a day since 1970-01-01 (Hinnant's algorithm for the proleptic Gregorian calendar).
 fn day(since_1970: u64) -> String {
     let shifted = since_1970 + 719_468;

@@ -139,8 +139,13 @@ impl Archive {
     /// # Errors
     /// Of the master key, or the system's own.
     pub fn audio(&self) -> Result<store::Store, ArchiveError> {
-        let system = |error| ArchiveError::System(self.config.directory.clone(), error);
-        store::Store::open(&self.config.directory, (self.config.master)()?).map_err(system)
+        Archive::audio_of(&self.config)
+    }
+
+    /// What reads and writes the audio where the rest is not needed.
+    pub(super) fn audio_of(config: &ArchiveConfig) -> Result<store::Store, ArchiveError> {
+        let system = |error| ArchiveError::System(config.directory.clone(), error);
+        store::Store::open(&config.directory, (config.master)()?).map_err(system)
     }
 
     /// The key that signs. Its public half is kept among those that are trusted.

@@ -4,6 +4,10 @@
 //! |---|---|
 //! | [`order`] | what the desk tells the recorder of calls |
 //! | [`recorder`] | the thread that records |
+//! | `calls` | which calls are recorded, and by which recording |
+//! | `about` | what is known of a call, as it is kept, signed and found |
+//! | `notary` | signs what has ended: proof, ledger, index |
+//! | `retention` | deletes what was kept for long enough |
 //! | [`archive`] | directory, ledger, index and keys, for everybody |
 //! | [`ledger`] | the ledger under a lock between processes |
 //! | [`index`] | the table of recordings |
@@ -16,11 +20,17 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+mod about;
 pub mod archive;
+mod calls;
 pub mod figures;
 pub mod ledger;
+mod notary;
 pub mod order;
 pub mod recorder;
+mod retention;
+#[cfg(test)]
+mod tests;
 
 /// The table of recordings: methods of [`crate::store::Store`], and what they take and answer.
 pub mod index {

@@ -15,6 +15,9 @@ use crate::writer::Volume;
 /// How often all is brought to the disk: so much a power failure may cost.
 pub(super) const SYNC_EVERY: Duration = Duration::from_secs(3);
 
+/// A second is written so long after it is over, and one more may be under way. In nanoseconds.
+const WRITTEN_BEHIND: u64 = 2_000_000_000;
+
 /// A recording that has ended and is safely on the disk.
 pub struct Closed {
     /// Where.
@@ -132,7 +135,7 @@ fn keep(volume: &dyn Volume, from: &Receiver<Closing>, told: &Told, closed: &mut
             }
             continue;
         }
-        told.safe.store(written, Ordering::Relaxed);
+        told.safe.store(written.saturating_sub(WRITTEN_BEHIND), Ordering::Relaxed);
         for Closing { from, closed: mut end, .. } in waiting.drain(..) {
             match volume.rename(&from, &end.path) {
                 Ok(()) => {

@@ -116,6 +116,8 @@ struct Running {
     /// When the first part began, by the packets' clock and since 1970.
     begin: u64,
     began: u64,
+    /// When the last packet came.
+    heard: u64,
     /// Since when it is suspended.
     suspended: Option<u64>,
     /// Seconds of the parts before this one.
@@ -160,6 +162,7 @@ impl Running {
 
     fn frame(&mut self, frame: &Frame<'_>) {
         let (arrived, channel) = (frame.arrived(), frame.channel());
+        self.heard = self.heard.max(arrived);
         if frame.is_secured() != self.state.marks.is_open(MarkKind::SecureMode) {
             let at = self.milliseconds(arrived);
             match (frame.is_secured(), channel) {
@@ -285,9 +288,9 @@ impl Recorder {
         let Begin { name, about, next_sink, begin, began, .. } = begin;
         self.names.insert(name.clone());
         self.counters.begun += 1;
-        let (suspended, before, part) = (None, 0, 1);
+        let (heard, suspended, before, part) = (begin, None, 0, 1);
         let running =
-            Running { timeline, state, begin, began, suspended, before, name, part, about, next_sink };
+            Running { timeline, state, begin, began, heard, suspended, before, name, part, about, next_sink };
         self.running.insert(key, running);
         Ok(())
     }
@@ -333,15 +336,21 @@ impl Recorder {
         self.advance(at);
     }
 
+    /// When the last packet of a recording came; its beginning where there was none.
+    pub fn heard(&self, key: Key) -> Option<u64> {
+        self.running.get(&key).map(|running| running.heard)
+    }
+
     /// How many run.
     pub fn running(&self) -> usize {
         self.running.len()
     }
 
-    /// What became of the orders.
+    /// What became of the orders; failures of the thread that waits for the disk included.
     pub fn counters(&self) -> Counters {
         let running: u64 = self.running.values().map(|running| running.state.failures).sum();
-        Counters { failures: self.counters.failures + running, ..self.counters }
+        let failures = self.counters.failures + running + self.keeper.failures();
+        Counters { failures, ..self.counters }
     }
 
     fn end(&mut self, mut running: Running, at: u64) {

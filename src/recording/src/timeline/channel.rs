@@ -185,6 +185,11 @@ impl Channel {
         self.held.insert(nth, packet);
     }
 
+    /// Where the first packet that is held begins.
+    pub(super) fn first(&self) -> Option<i64> {
+        self.held.first().map(|packet| packet.at)
+    }
+
     /// Forgets what would begin at a tick or later, and what nobody knows where it belongs.
     pub(super) fn forget(&mut self, from: i64) {
         self.held.retain(|packet| packet.at < from);

@@ -50,6 +50,9 @@ pub const WINDOW_NANOSECONDS: u64 = 500_000_000;
 /// Seconds that one [`Timeline::advance`] finishes at most, so that a clock that was set cannot hold the others up.
 pub const MOST_AT_ONCE: u32 = 64;
 
+/// So long a recording waits for its first packet, to be kept as that came: as long as a telephone may ring (RFC 3261's timer C).
+const UNSETTLED: u64 = 180 * SECOND;
+
 const SECOND: u64 = 1_000_000_000;
 
 /// What became of a channel's packets.
@@ -115,7 +118,22 @@ impl Timeline {
     /// When [`Timeline::advance`] has something to do, in nanoseconds since 1970.
     pub fn deadline(&self) -> u64 {
         let end = (u64::from(self.next) + 1).saturating_mul(SECOND);
+        let end = end.max(self.unsettled_until());
         self.begin.saturating_add(end).saturating_add(WINDOW_NANOSECONDS)
+    }
+
+    /// How long nothing is finished, in nanoseconds from the beginning, since it is not known yet how it will be kept.
+    fn unsettled_until(&self) -> u64 {
+        if self.tracks.is_some() || self.announced.is_some() {
+            return 0;
+        }
+        self.first_heard().map_or(UNSETTLED, |second| (second as u64 + 1) * SECOND)
+    }
+
+    /// The second of the first packet that is held.
+    fn first_heard(&self) -> Option<u32> {
+        let first = self.channels.iter().filter_map(|channel| channel.first()).min()?;
+        u32::try_from(first.max(0) / TICKS).ok()
     }
 
     /// The second that is finished next.
@@ -187,6 +205,9 @@ impl Timeline {
 
     /// The encoding that keeps what was heard until a tick as it is.
     fn settled(&self, until: i64) -> Encoding {
+        // Where nobody was heard in it, the first second that is heard says.
+        let first = self.first_heard().map_or(0, |second| i64::from(second + 1) * TICKS);
+        let until = until.max(first);
         let heard = || self.channels.iter().flat_map(|channel| channel.heard(until));
         if heard().any(|format| matches!(format, Format::G722 | Format::L16Wide)) {
             return Encoding::Linear16;
