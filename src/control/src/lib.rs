@@ -85,6 +85,8 @@ pub struct Config {
     pub counters: Vec<Counters>,
     /// Rings whose depth is shown beside the counters.
     pub gauges: Vec<Gauge>,
+    /// What the recorder has done, where there is one.
+    pub recorder: Option<Arc<recordings::RecorderFigures>>,
     /// The lcores' clock.
     pub clock: Clock,
     /// Where agents are served, if anywhere.

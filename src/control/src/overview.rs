@@ -14,6 +14,7 @@ use prometheus::{
 
 use crate::Gauge;
 use crate::desk::figures::DeskFigures;
+use crate::recordings::RecorderFigures;
 
 /// The counters of every thread, and the rings.
 pub(crate) struct Overview {
@@ -24,6 +25,7 @@ pub(crate) struct Overview {
     open: AtomicUsize,
     /// What the loop told of payments and presses when it was asked for the metrics.
     told: Mutex<Told>,
+    recorder: Option<Arc<RecorderFigures>>,
 }
 
 /// What only the loop knows.
@@ -38,7 +40,19 @@ pub(crate) struct Told {
 
 impl Overview {
     pub(crate) fn new(counters: Vec<Counters>, gauges: Vec<Gauge>, lcores: Vec<LcoreLink>) -> Self {
-        Overview { counters, gauges, lcores, open: AtomicUsize::new(0), told: Mutex::default() }
+        Overview {
+            counters,
+            gauges,
+            lcores,
+            open: AtomicUsize::new(0),
+            told: Mutex::default(),
+            recorder: None,
+        }
+    }
+
+    /// The recorder's figures among them, where there is one.
+    pub(crate) fn recording(self, recorder: Option<Arc<RecorderFigures>>) -> Self {
+        Overview { recorder, ..self }
     }
 
     /// A counter, summed over the threads.
@@ -154,24 +168,47 @@ impl Collector for Collected {
         let lcores = [self.busy.collect(), self.beats.collect()];
         let told = self.overview.told.lock().unwrap_or_else(PoisonError::into_inner);
         let ours = counters.chain(gauges.into_iter().flatten()).chain(lcores.into_iter().flatten());
-        ours.chain(told.families()).collect()
+        let recorder = self.overview.recorder.iter().flat_map(|figures| recorded(figures));
+        ours.chain(told.families()).chain(recorder).collect()
     }
+}
+
+/// A count as Prometheus reads it. What cannot be a metric is left out: the names are ours.
+fn count(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
+    let made = IntCounter::with_opts(Opts::new(format!("keyhush_{name}_total"), help));
+    made.map_or_else(
+        |_| Vec::new(),
+        |metric| {
+            metric.inc_by(value);
+            metric.collect()
+        },
+    )
+}
+
+/// What rises and falls.
+fn level(name: &str, help: &str, value: u64) -> Vec<MetricFamily> {
+    let made = IntGauge::new(format!("keyhush_{name}"), help);
+    made.map_or_else(
+        |_| Vec::new(),
+        |metric| {
+            metric.set(i64::try_from(value).unwrap_or(i64::MAX));
+            metric.collect()
+        },
+    )
+}
+
+fn recorded(figures: &RecorderFigures) -> Vec<MetricFamily> {
+    let counts = figures.counts();
+    let counts = counts.iter().flat_map(|(name, help, value)| count(name, help, *value));
+    let now = figures.now();
+    let now = now.iter().flat_map(|(name, help, value)| level(name, help, *value));
+    counts.chain(now).collect()
 }
 
 impl Told {
     /// As Prometheus reads it. What cannot be a metric is left out: the names are ours.
     fn families(&self) -> Vec<MetricFamily> {
         let mut families = Vec::new();
-        let counter = |name: &str, help: &str, value: u64| {
-            let made = IntCounter::with_opts(Opts::new(format!("keyhush_{name}_total"), help));
-            made.map_or_else(
-                |_| Vec::new(),
-                |metric| {
-                    metric.inc_by(value);
-                    metric.collect()
-                },
-            )
-        };
         let labelled = |name: &str, help: &str, label: &str, values: &[(&'static str, u64)]| {
             let made = IntCounterVec::new(Opts::new(format!("keyhush_{name}_total"), help), &[label]);
             made.map_or_else(
@@ -185,13 +222,10 @@ impl Told {
             )
         };
         for (name, help, value) in &self.desk.counts {
-            families.extend(counter(name, help, *value));
+            families.extend(count(name, help, *value));
         }
         for (name, help, value) in &self.desk.now {
-            if let Ok(metric) = IntGauge::new(format!("keyhush_{name}"), *help) {
-                metric.set(i64::try_from(*value).unwrap_or(i64::MAX));
-                families.extend(metric.collect());
-            }
+            families.extend(level(name, help, *value));
         }
         let age = "How long the slowest lcore has not beaten.";
         if let Ok(metric) = Gauge64::new("keyhush_heartbeat_age_seconds", age) {
@@ -203,9 +237,9 @@ impl Told {
         families.extend(labelled("payment_outcomes", help, "outcome", &self.desk.outcomes));
         let help = "Reports of callers' keys, by the transport that carried them.";
         families.extend(labelled("caller_key_reports", help, "transport", &self.presses));
-        families.extend(counter("caller_keys", "Callers' keys, each once over all transports.", self.merged));
-        families.extend(counter("sign_ins", "Agents who signed in.", self.signed_in));
-        families.extend(counter("sign_ins_refused", "Sign-ins refused.", self.sign_ins_refused));
+        families.extend(count("caller_keys", "Callers' keys, each once over all transports.", self.merged));
+        families.extend(count("sign_ins", "Agents who signed in.", self.signed_in));
+        families.extend(count("sign_ins_refused", "Sign-ins refused.", self.sign_ins_refused));
         families
     }
 }

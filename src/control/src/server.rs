@@ -145,7 +145,8 @@ impl Ground {
         }
         let threads = std::mem::take(&mut config.counters).into_iter().chain([counters.clone()]).collect();
         let (gauges, lcores) = (std::mem::take(&mut config.gauges), config.lcores.clone());
-        let overview = Arc::new(Overview::new(threads, gauges, lcores));
+        let overview = Overview::new(threads, gauges, lcores).recording(config.recorder.take());
+        let overview = Arc::new(overview);
         let metrics = Metrics::new(Arc::clone(&overview)).map_err(|error| tables(&error))?;
         Ok(Ground {
             config,

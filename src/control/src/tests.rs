@@ -128,6 +128,7 @@ impl House {
             presses: house.presses.clone(),
             events: house.events.clone(),
             recordings: Some(house.recordings.clone()),
+            recorder: None,
             lcores: Vec::new(),
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: house.pad.clone(),

@@ -329,7 +329,8 @@ fn every_metric_is_in_the_manual_and_alarms_name_no_other() {
     rig.desk.figures.outcome("approved");
     let ring = handover::rings::Ring::<u8>::new(1);
     let gauges = vec![crate::Gauge::new("ring_presses", &ring)];
-    let overview = Arc::new(Overview::new(Vec::new(), gauges, vec![LcoreLink::new(1)]));
+    let overview = Overview::new(Vec::new(), gauges, vec![LcoreLink::new(1)]);
+    let overview = Arc::new(overview.recording(Some(Arc::default())));
     let metrics = Metrics::new(Arc::clone(&overview)).expect("names are right");
     let (desk, presses) = (rig.desk.all_figures(), vec![("event", 1)]);
     overview.tell(Told { desk, presses, ..Told::default() });

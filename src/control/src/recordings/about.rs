@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use handover::Side;
+use handover::{Instant, Side};
 use recording::document::{Text, Word};
 use recording::encoding::Encoding;
 use recording::frame::Format;
@@ -39,6 +39,9 @@ pub(super) struct About {
     keep_days: u32,
     agents: Vec<String>,
     orders: Vec<String>,
+    /// When its recording went on by itself, from the call's beginning.
+    #[serde(default)]
+    ran_out: Vec<String>,
 }
 
 impl About {
@@ -62,11 +65,16 @@ impl About {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Whether it was new.
-    pub(super) fn learn(&mut self, fact: Fact) -> bool {
+    /// Takes what has become known of a call that began at `begin`. Whether it was new.
+    pub(super) fn learn(&mut self, fact: Fact, begin: Instant) -> bool {
         let (known, text) = match fact {
             Fact::Agent(agent) => (&mut self.agents, agent),
             Fact::Order(order) => (&mut self.orders, order),
+            Fact::SuspensionRanOut { at } => {
+                let seconds = at.since(begin).as_secs();
+                let (minutes, second) = (seconds / 60, seconds % 60);
+                (&mut self.ran_out, format!("{:02}:{:02}:{second:02}", minutes / 60, minutes % 60))
+            }
         };
         let is_new = known.len() < MOST && !known.contains(&text);
         if is_new {
@@ -90,7 +98,8 @@ impl About {
         tell("direction", direction);
         tell("keep-days", &keep_days);
         tell("part", part.unwrap_or_default());
-        for (name, texts) in [("agent", &self.agents), ("order", &self.orders)] {
+        let many = [("agent", &self.agents), ("order", &self.orders), ("suspension-ran-out", &self.ran_out)];
+        for (name, texts) in many {
             for (nth, text) in texts.iter().enumerate() {
                 tell(&numbered(name, nth), text);
             }

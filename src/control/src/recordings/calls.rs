@@ -120,7 +120,7 @@ impl Calls {
     fn learn(&mut self, call: CallHandle, fact: Fact, due: &Due<'_>) {
         let Some(own) = self.find(call, due) else { return };
         let mut learned = own.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        if learned.about.learn(fact)
+        if learned.about.learn(fact, own.to_record.at)
             && let Some(name) = &own.name
             && about::keep(due.directory, name, &learned.about).is_err()
         {

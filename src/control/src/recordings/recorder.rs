@@ -9,7 +9,11 @@
 //! All of them give way to others (nice). One that panics ends all three, and they are started again: what ran is closed as
 //! interrupted, and its calls go on in new recordings.
 
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -37,6 +41,8 @@ const FRAMES: usize = 4_096;
 const LOOK_EVERY: u64 = 1_000_000_000;
 /// Before a panicked recorder starts again.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
+/// Who holds its lock records here. No tenant's name has a dot in it.
+const LOCK: &str = "recorder.lock";
 /// How much it gives way.
 const NICE: i32 = 5;
 
@@ -75,12 +81,14 @@ pub fn start(
     let figures: Arc<RecorderFigures> = Arc::default();
     let (started, is_started) = mpsc::channel();
     let directory = config.archive.directory.clone();
+    let lock = lock(&directory).map_err(|error| ArchiveError::System(directory.join(LOCK), error))?;
     let (stopped, shared) = (Arc::clone(&stop), Arc::clone(&figures));
     let thread = thread::Builder::new()
         .name("recorder".into())
         .spawn(move || {
             // Without it calls still come first: lcores have processors of their own.
             let _ = rustix::process::nice(NICE);
+            let _held = lock;
             let mut ground = Ground {
                 config,
                 orders,
@@ -99,8 +107,17 @@ pub fn start(
     match is_started.recv() {
         Ok(Ok(())) => Ok(handle),
         Ok(Err(error)) => Err(error),
-        Err(_) => Err(ArchiveError::System(directory, std::io::Error::other("the recorder panicked"))),
+        Err(_) => Err(ArchiveError::System(directory, io::Error::other("the recorder panicked"))),
     }
+}
+
+/// One recorder works in a directory: it takes what runs there and is not its own for interrupted.
+fn lock(directory: &Path) -> io::Result<File> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let mut options = OpenOptions::new();
+    let lock = options.write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK))?;
+    lock.try_lock().map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "another Keyhush records here"))?;
+    Ok(lock)
 }
 
 impl RecorderHandle {
@@ -192,7 +209,7 @@ impl Ground {
                 // It panicked: what ends would stay unsigned.
                 return Err(ArchiveError::System(
                     self.config.archive.directory.clone(),
-                    std::io::Error::other("the notary panicked"),
+                    io::Error::other("the notary panicked"),
                 ));
             }
             if !is_busy {

@@ -149,6 +149,7 @@ impl Core {
             presses: presses.clone(),
             events: events.clone(),
             recordings: None,
+            recorder: None,
             lcores: vec![link.clone()],
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: pad.clone(),

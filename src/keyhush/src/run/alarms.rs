@@ -1,5 +1,8 @@
 //! The watch over the signalling lcore, and the alarms as lines on stderr.
 
+use std::sync::Arc;
+
+use control::recordings::RecorderFigures;
 use handover::{Counter, Counters, LcoreLink};
 
 /// Looks in a row that must find no heartbeat before the lcore counts as lost.
@@ -15,6 +18,16 @@ const ALARMS: [Counter; 8] = [
     Counter::LcorePanics,
     Counter::ControlPanics,
     Counter::WebPanics,
+];
+
+/// The recorder's figures whose every rise is worth a line.
+const RECORDER_ALARMS: [&str; 6] = [
+    "recordings_refused",
+    "recordings_interrupted",
+    "recording_gaps_disk",
+    "recording_gaps_overrun",
+    "recorder_failures",
+    "recorder_panics",
 ];
 
 /// An lcore that is watched from outside. Looks are counted rather than time: a machine that stood still as a whole
@@ -52,11 +65,25 @@ impl Watched {
 pub(super) struct Alarms {
     counters: Vec<Counters>,
     last: [u64; ALARMS.len()],
+    recorder: Option<Arc<RecorderFigures>>,
+    /// What the recorder's figures last stood at, by their places.
+    recorded: Vec<u64>,
 }
 
 impl Alarms {
-    pub(super) fn new(counters: Vec<Counters>) -> Self {
-        Alarms { counters, last: [0; ALARMS.len()] }
+    pub(super) fn new(counters: Vec<Counters>, recorder: Option<Arc<RecorderFigures>>) -> Self {
+        Alarms { counters, last: [0; ALARMS.len()], recorder, recorded: Vec::new() }
+    }
+
+    /// The recorder's figures that say that something of a call is not recorded, and have risen since the last asking.
+    pub(super) fn of_recordings(&mut self) -> Vec<(&'static str, &'static str)> {
+        let counts = self.recorder.iter().flat_map(|figures| figures.counts());
+        let counts: Vec<_> = counts.filter(|(name, ..)| RECORDER_ALARMS.contains(name)).collect();
+        self.recorded.resize(counts.len(), 0);
+        let risen = counts.iter().zip(&mut self.recorded).filter_map(|((name, help, now), last)| {
+            (std::mem::replace(last, *now) < *now).then_some((*name, *help))
+        });
+        risen.collect()
     }
 
     /// The alarms that have risen since the last asking.
@@ -82,7 +109,7 @@ mod tests {
     fn an_lcore_without_heartbeat_is_lost_once_and_back_once() {
         let (link, counters) = (LcoreLink::new(1), Counters::default());
         let mut watched = Watched::new(link.clone());
-        let mut alarms = Alarms::new(vec![counters.clone()]);
+        let mut alarms = Alarms::new(vec![counters.clone()], None);
         for _ in 0..50 {
             watched.look(&counters);
         }

@@ -6,6 +6,7 @@
 //! | `ports.rs` | devices → started ports and their queues |
 //! | `edge.rs` | what an lcore sends through |
 //! | `tapped.rs` | what leaves of recorded calls, for the recorder |
+//! | `recording.rs` | the recorder |
 //! | `mirror.rs` | the file of the flows in SecureMode, for the process after a kill |
 //! | `poll.rs` | the loop of an lcore |
 //! | `link.rs` | carrying the link across a wire |
@@ -20,6 +21,7 @@ mod link;
 mod mirror;
 mod poll;
 mod ports;
+mod recording;
 mod tapped;
 
 use core::fmt;
@@ -37,16 +39,17 @@ use nic::{Clock, Eal, LcoreHandle, LcoreId, NicError};
 use payment::BrandTable;
 use pipeline::reassembly::ReassemblyLimits;
 use pipeline::{Lcore, LcoreLimits, Signalling, SignallingLimits};
-use recording::feed::{Feed, Intake};
 use secret::Pad;
 use settings::{Idle, Recordings, Replacement, Settings, Unmaskable, WhileKeying};
 
 use crate::{core_image, swap};
+use ::recording::feed::{Feed, Intake};
 use alarms::{Alarms, Watched};
 use edge::{Edge, Relayed, Rings, Way};
 use hooks::Hooks;
 use poll::{LcoreWork, Polled, SignallingWork};
 use ports::Wires;
+use recording::Recording;
 
 /// Flow updates that wait for an lcore in its ring; more wait in the signalling lcore's backlog.
 const UPDATES: usize = 8_192;
@@ -133,13 +136,13 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     allow_files();
     let arguments = settings.eal_arguments();
     let eal = Eal::init(arguments.get(1..).unwrap_or_default())?;
-    // Whoever records takes packets out of it. Until somebody orders that a call is recorded, nothing comes in.
-    let (feed, _intake) = settings.recordings.as_ref().map(feed).unzip();
+    let (feed, intake) = settings.recordings.as_ref().map(feed).unzip();
     let shared = share(settings, &eal, stop, feed).map_err(system("memory for digits on their way"))?;
     let counters: Vec<Counters> = settings.lcores.iter().map(|_| Counters::default()).collect();
     let own = Counters::default();
     // The console first: where another Keyhush answers on its socket, no port is started.
-    let console = console(settings, brands, &shared, &counters, &own)?;
+    let recording = recording::start(settings, intake, shared.clock);
+    let console = console(settings, brands, &shared, &counters, &own, recording.as_ref())?;
     let seed = random_seed().map_err(system("random bytes"))?;
     let (mirror_file, mirror, left) = mirror::open(&settings.admin.socket, seed).map_err(RunError::Mirror)?;
     let mut wires = Wires::start(&eal, settings, own.clone())?;
@@ -158,11 +161,16 @@ pub(crate) fn run(settings: &Settings, brands: BrandTable) -> Result<(), RunErro
     }
     eprintln!("keyhush: running, {} wires on {} lcores", settings.wires.len(), settings.lcores.len());
     let all: Vec<Counters> = counters.iter().chain([&own, console.counters()]).cloned().collect();
-    supervise(settings, &shared, &own, Alarms::new(all), &mut wires);
+    let alarms = Alarms::new(all, recording.as_ref().map(Recording::figures));
+    supervise(settings, &shared, &own, alarms, &mut wires);
     // Each gives its queues back, so that the ports stop before EAL ends.
     at_work.into_iter().for_each(finish);
     mirror_file.remove();
     console.stop();
+    // After whoever orders it: what runs is ended and signed.
+    if let Some(recording) = recording {
+        recording.stop();
+    }
     wires.stop();
     Ok(())
 }
@@ -183,7 +191,7 @@ fn finish(handle: LcoreHandle<LcoreWork>) {
 
 /// The way of packets to the recorder.
 fn feed(recordings: &Recordings) -> (Feed, Intake) {
-    recording::feed::feed(tapped::room(recordings.at_once as usize))
+    ::recording::feed::feed(tapped::room(recordings.at_once as usize))
 }
 
 fn share(settings: &Settings, eal: &Eal, stop: Arc<AtomicBool>, feed: Option<Feed>) -> io::Result<Shared> {
@@ -218,6 +226,7 @@ fn console(
     shared: &Shared,
     lcores: &[Counters],
     own: &Counters,
+    recording: Option<&Recording>,
 ) -> Result<Control, RunError> {
     let clock = shared.clock;
     control::start(control::Config {
@@ -226,7 +235,8 @@ fn console(
         answers: shared.rings.answers.clone(),
         presses: shared.rings.presses.clone(),
         events: shared.rings.events.clone(),
-        recordings: None,
+        recordings: recording.map(Recording::orders),
+        recorder: recording.map(Recording::figures),
         lcores: shared.links.clone(),
         signalling_failed: Arc::clone(&shared.fault),
         pad: shared.pad.clone(),
@@ -403,6 +413,9 @@ fn supervise(settings: &Settings, shared: &Shared, own: &Counters, mut alarms: A
         wires.count_losses();
         for alarm in alarms.risen() {
             eprintln!("keyhush: ALARM {}: {}", alarm.name(), alarm.help());
+        }
+        for (name, help) in alarms.of_recordings() {
+            eprintln!("keyhush: ALARM {name}: {help}");
         }
     }
 }

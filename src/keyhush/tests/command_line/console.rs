@@ -40,6 +40,8 @@ impl Running {
             pad: Pad::new(|_| Ok(())).expect("one page may be locked"),
             counters: vec![counters],
             gauges: Vec::new(),
+            recordings: None,
+            recorder: None,
             clock: Arc::new(|| Instant::from_nanos(90_000_000_000)),
             agents: None,
             payments: None,

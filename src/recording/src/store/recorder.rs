@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+
 use super::keeper::{Closed, Closing, Keeper};
 use super::{Store, ended};
 use crate::encoding::Encoding;
@@ -14,6 +16,10 @@ use crate::wav;
 use crate::writer::{State, Volume};
 
 const SECOND: u64 = 1_000_000_000;
+/// So many suspensions are known by their times, for packets that come out of their queue later.
+const SUSPENSIONS: usize = 4;
+/// The end of a suspension that lasts.
+const LASTS: u64 = u64::MAX;
 /// When what the disk did not take is tried again.
 const TRY_AGAIN: u64 = 5 * SECOND;
 
@@ -118,8 +124,8 @@ struct Running {
     began: u64,
     /// When the last packet came.
     heard: u64,
-    /// Since when it is suspended.
-    suspended: Option<u64>,
+    /// The last times for which it was suspended: from, and until; no end yet for one that lasts.
+    suspended: ArrayVec<(u64, u64), SUSPENSIONS>,
     /// Seconds of the parts before this one.
     before: u32,
     /// The name without the part's number.
@@ -154,6 +160,10 @@ pub struct Recorder {
 }
 
 impl Running {
+    fn is_suspended(&self) -> bool {
+        self.suspended.last().is_some_and(|last| last.1 == LASTS)
+    }
+
     /// Milliseconds from the beginning of the part that runs.
     fn milliseconds(&self, at: u64) -> u32 {
         let begin = self.begin + u64::from(self.before) * SECOND;
@@ -171,14 +181,15 @@ impl Running {
                 (false, Channel::Agent) => (),
             }
         }
-        if self.suspended.is_some_and(|since| arrived >= since) {
+        // A packet may come out of its queue long after it was resumed.
+        if self.suspended.iter().any(|(from, until)| (*from..*until).contains(&arrived)) {
             return;
         }
         self.state.marks.heard(channel, frame.format());
         self.timeline.frame(frame);
         // It came before, and may be meant for after.
-        if let Some(since) = self.suspended {
-            self.timeline.forget(since);
+        if let Some((since, _)) = self.suspended.last().filter(|last| last.1 == LASTS) {
+            self.timeline.forget(*since);
         }
     }
 
@@ -233,17 +244,21 @@ impl Recorder {
                 self.running.values_mut().for_each(|running| running.note_gap(from, to, GapCause::Overrun));
             }
             Order::Suspend(key, at) => {
-                if let Some(running) = self.running.get_mut(&key).filter(|one| one.suspended.is_none()) {
-                    running.suspended = Some(at);
+                if let Some(running) = self.running.get_mut(&key).filter(|one| !one.is_suspended()) {
+                    if running.suspended.is_full() {
+                        running.suspended.remove(0);
+                    }
+                    running.suspended.push((at, LASTS));
                     let from = running.milliseconds(at);
                     running.state.marks.open(MarkKind::Suspended, from);
                     running.timeline.forget(at);
                 }
             }
             Order::Resume(key, at) => {
-                if let Some(running) = self.running.get_mut(&key)
-                    && running.suspended.take().is_some()
-                {
+                if let Some(running) = self.running.get_mut(&key).filter(|one| one.is_suspended()) {
+                    if let Some((_, until)) = running.suspended.last_mut() {
+                        *until = at;
+                    }
                     let to = running.milliseconds(at);
                     running.state.marks.close(MarkKind::Suspended, to);
                 }
@@ -288,7 +303,7 @@ impl Recorder {
         let Begin { name, about, next_sink, begin, began, .. } = begin;
         self.names.insert(name.clone());
         self.counters.begun += 1;
-        let (heard, suspended, before, part) = (begin, None, 0, 1);
+        let (heard, suspended, before, part) = (begin, ArrayVec::new(), 0, 1);
         let running =
             Running { timeline, state, begin, began, heard, suspended, before, name, part, about, next_sink };
         self.running.insert(key, running);
