@@ -76,6 +76,11 @@ impl Word {
         ((1..=64).contains(&word.len()) && word.bytes().all(is_letter)).then(|| Word(word.to_owned()))
     }
 
+    /// The word for what is not known: `-`.
+    pub fn unknown() -> Self {
+        Word("-".to_owned())
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -8,6 +8,7 @@
 //! | [`Receipt`] | shows that an entry is in the ledger of a head |
 //! | [`Consistency`] | shows that one head's ledger is the beginning of another's |
 //! | [`Storage`] | where the records lie: [`InMemory`], [`LogFile`] |
+//! | [`Snapshot`] | a ledger's file as it is now, for who only reads it |
 //!
 //! The ledger holds the proofs' names (hashes) and no word about who spoke: it can be given to a witness, and what the law
 //! wants forgotten is not in it.
@@ -21,11 +22,13 @@ use crate::keys::SigningKey;
 use crate::merkle::{Hash, Tree, leaf_hash};
 
 mod papers;
+mod snapshot;
 mod storage;
 #[cfg(test)]
 mod tests;
 
 pub use papers::{Consistency, Disproof, Entry, Event, Head, Receipt};
+pub use snapshot::Snapshot;
 pub use storage::{Dropped, InMemory, LogFile, Storage};
 
 /// The ledger does not do what was asked, or is not what it was.

@@ -14,9 +14,12 @@
 //! | [`store`] | where recordings lie; many at once |
 //! | [`document`] | the text that is signed: one way to write each thing |
 //! | [`keys`] | signing keys, their files and their successors |
+//! | [`trusted`] | the keys that a verifier trusts, from files |
 //! | [`merkle`] | RFC 9162's trees over seconds of audio, and over proofs |
 //! | [`proof`] | what is signed of a recording, whole or an excerpt |
 //! | [`ledger`] | the append-only log of proofs, deletions, holds and keys |
+//! | [`imported`] | audio that other systems made, signed as it is |
+//! | [`witness`] | a directory that keeps the ledger's heads |
 //! | [`verify`] | a file, a proof and keys: genuine, or which seconds are not |
 //! | `g711`, `resample` | what decoding needs |
 #![forbid(unsafe_code)]
@@ -26,6 +29,7 @@ pub mod encoding;
 pub mod feed;
 pub mod frame;
 mod g711;
+pub mod imported;
 pub mod keys;
 pub mod ledger;
 pub mod marks;
@@ -36,6 +40,8 @@ pub mod sealed;
 pub mod second;
 pub mod store;
 pub mod timeline;
+pub mod trusted;
 pub mod verify;
 pub mod wav;
+pub mod witness;
 pub mod writer;

@@ -190,7 +190,7 @@ pub fn moment(seconds: u64) -> String {
 }
 
 /// The date of a day since 1970-01-01 (Hinnant's algorithm for the proleptic Gregorian calendar).
-fn day(since_1970: u64) -> String {
+pub(crate) fn day(since_1970: u64) -> String {
     let shifted = since_1970 + 719_468;
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

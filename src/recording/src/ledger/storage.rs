@@ -10,9 +10,9 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-const MAGIC: &[u8; 8] = b"KHLEDG1\n";
+pub(super) const MAGIC: &[u8; 8] = b"KHLEDG1\n";
 /// Length and check.
-const RECORD_HEAD: usize = 12;
+pub(super) const RECORD_HEAD: usize = 12;
 /// The longest record; one is about 150 bytes, a head 400.
 const LONGEST_RECORD: usize = 4_096;
 
@@ -78,19 +78,19 @@ fn check(length: [u8; 4], body: &[u8]) -> [u8; 8] {
     check
 }
 
-fn invalid(what: String) -> io::Error {
+pub(super) fn invalid(what: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, what)
 }
 
 /// Whether what does not read as a record can be what a write left that did not end: no longer than a record, or the zeros of
 /// a file that grew before its bytes came, and no record after it.
-fn is_torn(rest: &[u8]) -> bool {
+pub(super) fn is_torn(rest: &[u8]) -> bool {
     let is_zero = rest.iter().all(|byte| *byte == 0);
     let is_short = rest.len() <= RECORD_HEAD + LONGEST_RECORD;
     is_zero || (is_short && (1..rest.len()).all(|at| record_at(&rest[at..]).is_none()))
 }
 
-fn record_at(rest: &[u8]) -> Option<&[u8]> {
+pub(super) fn record_at(rest: &[u8]) -> Option<&[u8]> {
     let length = rest.first_chunk::<4>()?;
     let size = u32::from_le_bytes(*length) as usize;
     if !(1..=LONGEST_RECORD).contains(&size) {

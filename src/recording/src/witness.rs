@@ -1,0 +1,62 @@
+//! A witness: a directory, best of another owner on another machine, in which each signed head of the ledger is kept. Who
+//! keeps a head can show later that entries before it were removed or exchanged.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::Head;
+
+/// How the names of the files end.
+const ENDING: &str = "head";
+/// More bytes than a head has.
+const LONGEST: u64 = 4_096;
+
+/// Keeps a head, as `LEDGER-SIZE-TIME.head`; answers its file. One that is kept already is left as it is.
+///
+/// # Errors
+/// The system's own; that the file is there and holds another head.
+pub fn keep(directory: &Path, head: &Head) -> io::Result<PathBuf> {
+    let path = directory.join(format!("{}-{:012}-{:016}.{ENDING}", head.ledger.as_str(), head.size, head.at));
+    let bytes = head.to_bytes();
+    // Whole or not at all, and never over another: a witness that can be written over is none.
+    let new = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&new)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&new, &path);
+    fs::remove_file(&new)?;
+    match linked {
+        Ok(()) => File::open(directory)?.sync_all()?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            if fs::read(&path)? != bytes {
+                return Err(io::Error::new(ErrorKind::AlreadyExists, "another head is kept there"));
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(path)
+}
+
+/// The heads that are kept in a directory, with their files, in the order of their names; a file that holds none is told with `None`.
+///
+/// # Errors
+/// The system's own.
+pub fn kept(directory: &Path) -> io::Result<Vec<(PathBuf, Option<Head>)>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == ENDING) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let read = |path: PathBuf| {
+        let is_small = fs::metadata(&path)?.len() <= LONGEST;
+        let bytes = if is_small { fs::read(&path)? } else { Vec::new() };
+        Ok((path, Head::from_bytes(&bytes).ok()))
+    };
+    paths.into_iter().map(read).collect()
+}
