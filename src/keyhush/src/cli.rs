@@ -8,10 +8,16 @@ use replay::Cidr;
 
 #[cfg(feature = "test-hooks")]
 mod hook;
+mod proofs;
 mod user;
 
 #[cfg(feature = "test-hooks")]
 pub(crate) use hook::{ControlHook, HookArgs, Hooked};
+pub(crate) use proofs::{
+    CheckLedgerArgs, ConsistencyArgs, ExportHeadsArgs, KeysAction, KeysArgs, LedgerAction, LedgerArgs,
+    LedgerAt, ReceiptArgs, RollOverArgs, SignArgs, Trusted, VerifyArgs, VerifyPaperArgs,
+};
+use proofs::{LEDGER_CODES, VERDICT_CODES};
 pub(crate) use user::{UserAction, UserArgs};
 
 const EXIT_CODES: &str = "\
@@ -20,7 +26,8 @@ Exit codes:
   1  not done: refused, or a file or device could not be used
   2  the command line is wrong
   3  the settings file cannot be read or is wrong
-  4  no running Keyhush can be asked: nobody listens, another user's, or no answer";
+  4  no running Keyhush can be asked: nobody listens, another user's, or no answer
+  5  `verify` and `ledger`: altered; they have further codes, which their own --help tells";
 
 /// Keeps the keys that a caller presses from the agent who listens.
 #[derive(Debug, Parser)]
@@ -55,6 +62,16 @@ pub(crate) enum Command {
     /// Print the keys that are heard as tones in a recording; they may be a card number.
     #[command(after_help = EXIT_CODES)]
     Detect(DetectArgs),
+    /// Say whether a file is the recording that was made; needs nothing but file, proof and public key.
+    #[command(after_help = VERDICT_CODES)]
+    Verify(VerifyArgs),
+    /// Sign recordings that other systems made, as they are.
+    Sign(SignArgs),
+    /// Make, show and replace the keys that recordings are signed with.
+    Keys(KeysArgs),
+    /// Show and check the ledger of what was signed.
+    #[command(after_help = LEDGER_CODES)]
+    Ledger(LedgerArgs),
 }
 
 #[derive(Debug, Args)]

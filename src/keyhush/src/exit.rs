@@ -17,15 +17,32 @@ pub(crate) struct Failure {
 }
 
 /// What was asked was not done: refused, or the system said no. Command line errors are clap's, with code 2.
-const NOT_DONE: u8 = 1;
+pub(crate) const NOT_DONE: u8 = 1;
 /// The settings file cannot be read, or is wrong.
 const SETTINGS: u8 = 3;
 /// No running Keyhush can be asked.
 const NOBODY: u8 = 4;
+/// A recording is not as it was made, or the ledger not as it was signed.
+pub(crate) const ALTERED: u8 = 5;
+/// A file has nothing of the recording in it.
+pub(crate) const NOT_OURS: u8 = 6;
+/// A signature is not to be trusted, so that nothing is proven.
+pub(crate) const UNTRUSTED: u8 = 7;
+/// A file is no audio that can be checked.
+pub(crate) const UNREADABLE: u8 = 8;
 
 impl Failure {
     pub(crate) fn new(message: impl Display) -> Self {
         Failure { code: NOT_DONE, message: message.to_string() }
+    }
+
+    pub(crate) fn with(code: u8, message: impl Display) -> Self {
+        Failure { code, message: message.to_string() }
+    }
+
+    /// What is to be said has been said.
+    pub(crate) fn told(code: u8) -> Self {
+        Failure { code, message: String::new() }
     }
 
     /// A file that cannot be read or written.

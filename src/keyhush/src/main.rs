@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `cards.rs` | the table of card brands |
 //! | `cli.rs` | the command line |
+//! | `clock.rs` | the time of day |
 //! | `exit.rs` | how the program ends |
 //! | `core_image.rs` | that there is none |
 //! | `swap.rs` | that nothing is written to it |
@@ -19,6 +20,7 @@ use clap::Parser;
 
 mod cards;
 mod cli;
+mod clock;
 mod commands;
 mod core_image;
 mod exit;
@@ -48,6 +50,10 @@ fn main() -> ExitCode {
         Command::Hook(given) => commands::console::hook(&given),
         Command::Replay(given) => commands::replay::run(&given),
         Command::Detect(given) => commands::detect::run(&given),
+        Command::Verify(given) => commands::verify::run(&given),
+        Command::Sign(given) => commands::sign::run(&given),
+        Command::Keys(given) => commands::keys::run(&given),
+        Command::Ledger(given) => commands::ledger::run(&given),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

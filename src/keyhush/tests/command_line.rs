@@ -8,6 +8,8 @@ mod command_line {
     mod check;
     mod console;
     mod detect;
+    mod ledger;
+    mod proofs;
     mod replay;
     mod user;
 }

@@ -147,7 +147,7 @@ fn table(agents: &[Agent]) -> Result<(), Failure> {
 }
 
 /// RFC 3339, in UTC, to the second. The days are counted as from 1 March of the year 0, so that a leap day ends a year.
-fn utc(time: Timestamp) -> String {
+pub(crate) fn utc(time: Timestamp) -> String {
     let seconds = time.unix_millis().div_euclid(1000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let days = days + 719_468; // from 0000-03-01 to 1970-01-01
