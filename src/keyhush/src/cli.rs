@@ -9,6 +9,7 @@ use replay::Cidr;
 #[cfg(feature = "test-hooks")]
 mod hook;
 mod proofs;
+mod recordings;
 mod user;
 
 #[cfg(feature = "test-hooks")]
@@ -18,6 +19,9 @@ pub(crate) use proofs::{
     LedgerAt, ReceiptArgs, RollOverArgs, SignArgs, Trusted, VerifyArgs, VerifyPaperArgs,
 };
 use proofs::{LEDGER_CODES, VERDICT_CODES};
+pub(crate) use recordings::{
+    ArchiveAt, ExcerptArgs, ExportArgs, ListRecordingsArgs, ReasonArgs, RecordingsAction, RecordingsArgs,
+};
 pub(crate) use user::{UserAction, UserArgs};
 
 const EXIT_CODES: &str = "\
@@ -72,6 +76,8 @@ pub(crate) enum Command {
     /// Show and check the ledger of what was signed.
     #[command(after_help = LEDGER_CODES)]
     Ledger(LedgerArgs),
+    /// List, decrypt, hold and delete recordings.
+    Recordings(RecordingsArgs),
 }
 
 #[derive(Debug, Args)]

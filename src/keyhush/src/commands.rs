@@ -6,6 +6,7 @@ pub(crate) mod detect;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 mod proofs;
+pub(crate) mod recordings;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod sign;

@@ -9,6 +9,7 @@
 //! | `core_image.rs` | that there is none |
 //! | `swap.rs` | that nothing is written to it |
 //! | `wiping.rs` | the allocator, which wipes what is given back |
+//! | `recordings.rs` | the archive that the settings tell of |
 //! | `secret_input.rs` | a password from the terminal or standard input |
 //! | `commands/` | one file a command |
 //! | `run/` | the live data path; only with the feature `dpdk` |
@@ -24,6 +25,7 @@ mod clock;
 mod commands;
 mod core_image;
 mod exit;
+mod recordings;
 #[cfg(feature = "dpdk")]
 mod run;
 mod secret_input;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Sign(given) => commands::sign::run(&given),
         Command::Keys(given) => commands::keys::run(&given),
         Command::Ledger(given) => commands::ledger::run(&given),
+        Command::Recordings(given) => commands::recordings::run(&given),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

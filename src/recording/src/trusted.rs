@@ -12,6 +12,8 @@ use crate::keys::{Distrust, KeyFault, PublicKey, RollOver, Trust};
 const LONGEST: u64 = 4_096;
 /// How a public key's file ends in a directory.
 pub const PUBLIC: &str = "pub";
+/// How else: where a secret key has this ending too, it is passed over.
+const PEM: &str = "pem";
 /// How a roll-over's file ends in a directory.
 pub const ROLL_OVER: &str = "roll-over";
 
@@ -47,20 +49,21 @@ impl fmt::Display for TrustFault {
             Why::Key(fault) => write!(f, "{path}: {fault}"),
             Why::RollOver(fault) => write!(f, "{path}: no roll-over: {fault}"),
             Why::Distrust(fault) => write!(f, "{path}: the roll-over is not followed: {fault}"),
-            Why::Empty => write!(f, "{path}: no file *.{PUBLIC} is in it"),
+            Why::Empty => write!(f, "{path}: no public key is in it"),
         }
     }
 }
 
 impl std::error::Error for TrustFault {}
 
-/// Trusts public keys and follows roll-overs, in whatever order they are given. A directory gives its files `*.pub` and `*.roll-over`.
+/// Trusts public keys and follows roll-overs, in whatever order they are given. A directory gives its files `*.pub`, `*.roll-over`
+/// and, where a public key is in them, `*.pem`.
 pub fn load(paths: &[PathBuf]) -> Result<Trust, TrustFault> {
     let mut given = Given::default();
     for path in paths {
         if path.is_dir() {
             let files = files(path).map_err(|error| fault(path, Why::Io(error)))?;
-            if !files.iter().any(|file| has_ending(file, PUBLIC)) {
+            if files.iter().all(|file| has_ending(file, ROLL_OVER)) {
                 return Err(fault(path, Why::Empty));
             }
             files.iter().try_for_each(|file| given.take(file))?;
@@ -83,12 +86,19 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if has_ending(&path, PUBLIC) || has_ending(&path, ROLL_OVER) {
+        let is_public = has_ending(&path, PUBLIC) || (has_ending(&path, PEM) && begins_public(&path));
+        if is_public || has_ending(&path, ROLL_OVER) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+fn begins_public(path: &Path) -> bool {
+    let mut first = [0; 26];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut first));
+    read.is_ok() && first == *b"-----BEGIN PUBLIC KEY-----"
 }
 
 /// What files gave, before any of it is trusted.

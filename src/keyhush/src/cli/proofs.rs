@@ -62,8 +62,8 @@ pub(crate) struct SignArgs {
     /// What is known of them, such as order=A-17.
     #[arg(long = "fact", value_name = "NAME=TEXT", value_parser = fact)]
     pub(crate) facts: Vec<(String, String)>,
-    /// Enter them into this ledger, and sign its head.
-    #[arg(long, value_name = "FILE")]
+    /// Enter them into the ledger of this directory, that of recordings or another, and sign its head.
+    #[arg(long, value_name = "DIR")]
     pub(crate) ledger: Option<PathBuf>,
 }
 
@@ -113,8 +113,8 @@ pub(crate) struct RollOverArgs {
     /// Where the document is written, for who verifies.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Enter it into this ledger, and sign its head with the new key.
-    #[arg(long, value_name = "FILE")]
+    /// Enter it into the ledger of this directory, that of recordings or another, and sign its head with the new key.
+    #[arg(long, value_name = "DIR")]
     pub(crate) ledger: Option<PathBuf>,
 }
 
@@ -127,8 +127,8 @@ pub(crate) struct LedgerArgs {
 /// Where the ledger is.
 #[derive(Debug, Args)]
 pub(crate) struct LedgerAt {
-    /// The ledger's file, or a copy of it; Keyhush may be running.
-    #[arg(long, value_name = "FILE")]
+    /// The recordings' directory, or the ledger's file or a copy of it; Keyhush may be running.
+    #[arg(long, value_name = "DIR|FILE")]
     pub(crate) ledger: PathBuf,
 }
 

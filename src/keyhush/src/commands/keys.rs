@@ -4,7 +4,7 @@ use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use recording::keys::{KeyFault, PublicKey, RollOver, SigningKey};
-use recording::ledger::{Entry, Event};
+use recording::ledger::Event;
 use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::Zeroizing;
 
@@ -76,19 +76,33 @@ fn roll_over(given: &RollOverArgs) -> Result<(), Failure> {
     if old.id() == new.id() {
         return Err(Failure::new("the two keys are the same"));
     }
-    // Opened first: with a ledger that is busy nothing is changed.
+    // Opened first: with a ledger that cannot be had nothing is changed.
     let mut ledger = given.ledger.as_deref().map(proofs::open_ledger).transpose()?;
-    let newest = ledger.as_ref().map_or(0, |ledger| ledger.newest());
-    let at = clock::now()?.max(newest);
-    let change = RollOver::sign(&old, &new, at);
-    proofs::write_new(&given.output, &change.to_bytes())
-        .map_err(|error| Failure::file(&given.output, &error))?;
-    if let (Some(ledger), Some(path)) = (&mut ledger, &given.ledger) {
+    let at = clock::now()?;
+    let change = RollOver::sign(&old, &new, at).to_bytes();
+    proofs::write_new(&given.output, &change).map_err(|error| Failure::file(&given.output, &error))?;
+    if let (Some(ledger), Some(directory)) = (&mut ledger, &given.ledger) {
+        keep_beside(directory, &new, &change)?;
         let event = Event::RollOver { from: old.id(), to: new.public() };
-        let entered = ledger.append(&Entry { at, event }).and_then(|_| ledger.sign_head(at, &new));
-        entered.map_err(|fault| proofs::fault_of(path, &fault))?;
+        ledger.add(&[event], at, &new).map_err(|fault| proofs::fault_of(directory, &fault))?;
     }
     say(&format!("{} ends, {} follows: {} is for who verifies", old.id(), new.id(), given.output.display()))
+}
+
+/// Where Keyhush keeps the public keys that it has signed with it looks for what follows them, too.
+fn keep_beside(directory: &Path, new: &SigningKey, change: &[u8]) -> Result<(), Failure> {
+    let folder = directory.join("signing.keys");
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    let pem = new.public().to_pem().map_err(Failure::new)?;
+    for (name, bytes) in
+        [(format!("{}.roll-over", new.id()), change), (format!("{}.pem", new.id()), pem.as_bytes())]
+    {
+        let path = folder.join(name);
+        proofs::write_new(&path, bytes).map_err(|error| Failure::file(&path, &error))?;
+    }
+    Ok(())
 }
 
 fn say(text: &str) -> Result<(), Failure> {

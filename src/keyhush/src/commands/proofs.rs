@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use recording::document::Word;
+use control::recordings::ledger::SharedLedger;
 use recording::keys::{Distrust, SigningKey, Trust};
-use recording::ledger::{Disproof, Fault, Ledger, LogFile, Snapshot};
+use recording::ledger::{Disproof, Fault, Snapshot};
 use recording::trusted;
 
 use crate::cli::{LedgerAt, Trusted};
@@ -14,8 +14,8 @@ use crate::exit::{self, Failure};
 
 /// The keys that are trusted where none is named.
 const TRUSTED: &str = "/etc/keyhush/trusted";
-/// A ledger that a command makes has this name, which its heads tell.
-const LEDGER_NAME: &str = "keyhush";
+/// The ledger's file in its directory.
+const LEDGER: &str = "ledger.log";
 
 impl Trusted {
     /// The keys that were named, else those that the machine's owner put where they are looked for. None at all is no fault
@@ -41,11 +41,11 @@ pub(super) fn secret_key(path: &Path) -> Result<SigningKey, Failure> {
 impl LedgerAt {
     /// The ledger as it is now.
     pub(crate) fn read(&self) -> Result<Snapshot, Failure> {
-        let path = self.ledger.display();
-        match Snapshot::read(&self.ledger) {
+        let path = if self.ledger.is_dir() { &self.ledger.join(LEDGER) } else { &self.ledger };
+        match Snapshot::read(path) {
             Ok(Some(snapshot)) => Ok(snapshot),
-            Ok(None) => Err(Failure::new(format!("{path}: no head was signed yet"))),
-            Err(fault) => Err(fault_of(&self.ledger, &fault)),
+            Ok(None) => Err(Failure::new(format!("{}: no head was signed yet", path.display()))),
+            Err(fault) => Err(fault_of(path, &fault)),
         }
     }
 }
@@ -71,21 +71,11 @@ pub(super) fn disproof(fault: Disproof) -> Failure {
     Failure::with(code, format!("{fault}{remedy}"))
 }
 
-/// Opens a ledger to add to it, or makes it.
-pub(super) fn open_ledger(path: &Path) -> Result<Ledger<LogFile>, Failure> {
-    let known =
-        if path.exists() { Snapshot::read(path).map_err(|fault| fault_of(path, &fault))? } else { None };
-    let name = known.as_ref().and_then(Snapshot::name).cloned();
-    let name = name.or_else(|| Word::new(LEDGER_NAME)).unwrap_or_else(Word::unknown);
-    let (log, dropped) = LogFile::open(path).map_err(|error| Failure::file(path, &error))?;
-    if let Some(dropped) = dropped {
-        eprintln!(
-            "keyhush: {}: {} bytes of a record that was not written whole are cut off",
-            path.display(),
-            dropped.bytes
-        );
-    }
-    Ledger::open(name, log).map_err(|fault| fault_of(path, &fault))
+/// Opens the ledger of a directory to add to it, or makes it.
+pub(super) fn open_ledger(directory: &Path) -> Result<SharedLedger, Failure> {
+    let told = |error: io::Error| Failure::file(directory, &error);
+    fs::create_dir_all(directory).map_err(told)?;
+    SharedLedger::open(directory).map_err(told)
 }
 
 /// Writes a file that stays after a loss of power. What is there already is never written over.

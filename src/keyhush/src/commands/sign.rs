@@ -5,11 +5,11 @@ use std::fs;
 use std::io::{self, Write, stdout};
 use std::path::{Path, PathBuf};
 
+use control::recordings::ledger::SharedLedger;
 use recording::document::{Text, Word};
 use recording::imported::{self, Import};
 use recording::keys::SigningKey;
-use recording::ledger::{Entry, Event, Ledger, LogFile};
-use recording::proof::Proof;
+use recording::ledger::Event;
 
 use super::{keys, proofs};
 use crate::cli::SignArgs;
@@ -33,10 +33,6 @@ pub(crate) fn run(given: &SignArgs) -> Result<(), Failure> {
             }
         }
     }
-    if let (Some(ledger), Some(path)) = (&mut ledger, &given.ledger) {
-        let at = clock::now()?.max(ledger.newest());
-        ledger.sign_head(at, &key).map_err(|fault| proofs::fault_of(path, &fault))?;
-    }
     match refused {
         0 => Ok(()),
         _ => Err(Failure::new(format!("{refused} of {} files were not signed", given.files.len()))),
@@ -57,7 +53,7 @@ fn sign(
     tenant: &Text,
     facts: &BTreeMap<Word, Text>,
     key: &SigningKey,
-    ledger: Option<&mut Ledger<LogFile>>,
+    ledger: Option<&mut SharedLedger>,
 ) -> Result<String, String> {
     let told = |error: io::Error| error.to_string();
     let file = fs::read(path).map_err(told)?;
@@ -77,17 +73,11 @@ fn sign(
     // A proof that is there is older than this one, and worth more.
     proofs::write_new(&at, &proof.to_bytes()).map_err(|error| format!("{}: {error}", at.display()))?;
     let said = format!("{}  {}", recording.as_str(), at.display());
-    match ledger.map(|ledger| enter(ledger, &proof, signed)) {
+    let event = Event::Proof { recording, proof: proof.name() };
+    match ledger.map(|ledger| ledger.add(&[event], signed, key)) {
         Some(Err(fault)) => Err(format!("is signed, but not in the ledger: {fault}")),
         _ => Ok(said),
     }
-}
-
-/// Enters a proof; its index.
-fn enter(ledger: &mut Ledger<LogFile>, proof: &Proof, at: u64) -> Result<u64, recording::ledger::Fault> {
-    let recording = proof.statement().recording.clone();
-    let event = Event::Proof { recording, proof: proof.name() };
-    ledger.append(&Entry { at: at.max(ledger.newest()), event })
 }
 
 fn proof_path(path: &Path) -> PathBuf {

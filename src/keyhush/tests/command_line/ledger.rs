@@ -48,7 +48,7 @@ impl Kept {
     /// What who has the machine and its key can make of the ledger: all entries through `change`, and all heads signed anew.
     fn rewritten(&self, name: &str, change: impl Fn(usize, Entry) -> Option<Entry>) -> PathBuf {
         let path = self.room.directory.path(name);
-        let snapshot = Snapshot::read(&self.ledger).expect("a ledger").expect("a head");
+        let snapshot = Snapshot::read(&self.ledger.join("ledger.log")).expect("a ledger").expect("a head");
         let (log, _) = LogFile::open(&path).expect("a file");
         let mut forged = Ledger::open(snapshot.name().expect("a name").clone(), log).expect("empty");
         let key = SigningKey::load(&self.room.key).expect("a key");
@@ -133,7 +133,7 @@ fn a_ledger_that_was_cut_short_or_changed_in_place_is_caught() {
     let short = kept.rewritten("short", |index, entry| (index < 6).then_some(entry));
     let said = kept.check(&short, &["--witness", text(&kept.witness)]);
     assert!(said.code == 5 && said.out.contains("there were 8, and there are 6"), "{}", said.out);
-    let mut bytes = fs::read(&kept.ledger).expect("a ledger");
+    let mut bytes = fs::read(kept.ledger.join("ledger.log")).expect("a ledger");
     bytes[60] ^= 1;
     let changed = kept.room.directory.file("changed", bytes);
     let said = kept.check(&changed, &[]);
