@@ -8,6 +8,7 @@
 //! | `about` | what is known of a call, as it is kept, signed and found |
 //! | `notary` | signs what has ended: proof, ledger, index |
 //! | `retention` | deletes what was kept for long enough |
+//! | [`inbox`] | the watched folder: other systems' audio is signed |
 //! | [`archive`] | directory, ledger, index and keys, for everybody |
 //! | [`ledger`] | the ledger under a lock between processes |
 //! | [`index`] | the table of recordings |
@@ -24,6 +25,7 @@ mod about;
 pub mod archive;
 mod calls;
 pub mod figures;
+pub mod inbox;
 pub mod ledger;
 mod notary;
 pub mod order;
