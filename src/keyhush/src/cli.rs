@@ -16,7 +16,7 @@ mod user;
 pub(crate) use hook::{ControlHook, HookArgs, Hooked};
 pub(crate) use proofs::{
     CheckLedgerArgs, ConsistencyArgs, ExportHeadsArgs, KeysAction, KeysArgs, LedgerAction, LedgerArgs,
-    LedgerAt, ReceiptArgs, RollOverArgs, SignArgs, Trusted, VerifyArgs, VerifyPaperArgs,
+    LedgerAt, ReceiptArgs, RollOverArgs, SignArgs, StampArgs, Trusted, VerifyArgs, VerifyPaperArgs,
 };
 use proofs::{LEDGER_CODES, VERDICT_CODES};
 pub(crate) use recordings::{

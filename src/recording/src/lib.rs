@@ -19,6 +19,7 @@
 //! | [`proof`] | what is signed of a recording, whole or an excerpt |
 //! | [`ledger`] | the append-only log of proofs, deletions, holds and keys |
 //! | [`imported`] | audio that other systems made, signed as it is |
+//! | [`time_stamp`] | an authority's time stamp over a head (RFC 3161) |
 //! | [`witness`] | a directory that keeps the ledger's heads |
 //! | [`verify`] | a file, a proof and keys: genuine, or which seconds are not |
 //! | `g711`, `resample` | what decoding needs |
@@ -39,6 +40,7 @@ mod resample;
 pub mod sealed;
 pub mod second;
 pub mod store;
+pub mod time_stamp;
 pub mod timeline;
 pub mod trusted;
 pub mod verify;

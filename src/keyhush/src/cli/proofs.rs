@@ -144,6 +144,8 @@ pub(crate) enum LedgerAction {
     Consistency(ConsistencyArgs),
     /// Check a head, a receipt or a consistency proof by itself, without the ledger.
     Verify(VerifyPaperArgs),
+    /// Have a head stamped by an authority (RFC 3161): write the query, or check the answer.
+    Stamp(StampArgs),
     /// Keep every signed head in a directory of a witness.
     Export(ExportHeadsArgs),
 }
@@ -199,4 +201,17 @@ pub(crate) struct ExportHeadsArgs {
     /// The witness's directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StampArgs {
+    /// The head, as `keyhush ledger head` printed it.
+    #[arg(value_name = "HEAD")]
+    pub(crate) head: PathBuf,
+    /// The query: written new, or with --answer the one that was asked.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query: PathBuf,
+    /// The authority's answer, to be checked; its signature is for `openssl ts -verify`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answer: Option<PathBuf>,
 }

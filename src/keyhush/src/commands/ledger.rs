@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use recording::document::Word;
 use recording::ledger::{Consistency, Head, Receipt, Snapshot};
+use recording::time_stamp::{self, Query};
 use recording::witness;
 
-use super::proofs;
+use super::{keys, proofs};
 use crate::cli::{
     CheckLedgerArgs, ConsistencyArgs, ExportHeadsArgs, LedgerAction, LedgerArgs, LedgerAt, ReceiptArgs,
-    VerifyPaperArgs,
+    StampArgs, VerifyPaperArgs,
 };
 use crate::clock::utc;
 use crate::exit::{self, Failure};
@@ -26,6 +27,7 @@ pub(crate) fn run(given: &LedgerArgs) -> Result<(), Failure> {
         LedgerAction::Receipt(given) => receipt(given),
         LedgerAction::Consistency(given) => consistency(given),
         LedgerAction::Verify(given) => paper(given),
+        LedgerAction::Stamp(given) => stamp(given),
         LedgerAction::Export(given) => export(given),
     }
 }
@@ -97,6 +99,28 @@ fn paper(given: &VerifyPaperArgs) -> Result<(), Failure> {
         return Err(Failure::new("neither a head, nor a receipt, nor a consistency proof of version 1"));
     };
     writeln!(stdout(), "{said}").or_else(Failure::output)
+}
+
+/// A query of a head, or whether an answer is to it.
+fn stamp(given: &StampArgs) -> Result<(), Failure> {
+    let head = proofs::read(&given.head)?;
+    read_head(&given.head)?;
+    let Some(path) = &given.answer else {
+        let mut random = [0; time_stamp::NONCE_LEN];
+        keys::random(&mut random)?;
+        let query = Query::new(&head, random).to_bytes();
+        return proofs::write_new(&given.query, &query).map_err(|error| Failure::file(&given.query, &error));
+    };
+    let query = Query::from_bytes(&proofs::read(&given.query)?)
+        .ok_or_else(|| Failure::new(format!("{}: no query that was written here", given.query.display())))?;
+    let altered = |why: String| Failure::with(exit::ALTERED, why);
+    if !query.is_of(&head) {
+        return Err(altered(format!("{}: the query is of another head", given.query.display())));
+    }
+    let time = query.time_in(&proofs::read(path)?);
+    let time = time.map_err(|why| altered(format!("{}: {why}", path.display())))?;
+    let line = format!("stamped {time}; openssl ts -verify says whether the authority signed it");
+    writeln!(stdout(), "{line}").or_else(Failure::output)
 }
 
 /// Hands every head to a witness who has a directory. A witness who kept a head that this ledger does not continue is told.
