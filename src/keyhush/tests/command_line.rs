@@ -10,6 +10,7 @@ mod command_line {
     mod detect;
     mod ledger;
     mod proofs;
+    mod recordings;
     mod replay;
     mod user;
 }

@@ -87,9 +87,6 @@ fn a_stamp_of_something_else_or_to_another_question_is_none() {
     let other = Query::new(b"another head", [0xff, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(other.time_in(&answer), Err(NoStamp::OtherImprint));
     assert_eq!(Query::new(HEAD, [9; 8]).time_in(&answer), Err(NoStamp::OtherNonce));
-    let mut refused = query().to_bytes();
-    refused.truncate(20);
-    fs::write(authority.0.join("query"), &refused).unwrap();
     for len in 0..answer.len().min(200) {
         assert_eq!(query().time_in(&answer[..len]), Err(NoStamp::Malformed), "{len}");
     }
