@@ -9,6 +9,7 @@
 //! | `notary` | signs what has ended: proof, ledger, index |
 //! | `retention` | deletes what was kept for long enough |
 //! | [`inbox`] | the watched folder: other systems' audio is signed |
+//! | [`heads`] | hands the ledger's heads to a witness |
 //! | [`archive`] | directory, ledger, index and keys, for everybody |
 //! | [`ledger`] | the ledger under a lock between processes |
 //! | [`index`] | the table of recordings |
@@ -25,6 +26,7 @@ mod about;
 pub mod archive;
 mod calls;
 pub mod figures;
+pub mod heads;
 pub mod inbox;
 pub mod ledger;
 mod notary;
