@@ -34,7 +34,6 @@ impl Running {
             answers: answers.clone(),
             presses: Ring::new(8),
             events: Ring::new(8),
-            recordings: None,
             lcores: Vec::new(),
             signalling_failed: Arc::new(AtomicBool::new(false)),
             pad: Pad::new(|_| Ok(())).expect("one page may be locked"),
