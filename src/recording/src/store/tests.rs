@@ -14,6 +14,8 @@ use crate::second::{EndKind, Gap, GapCause, Second};
 use crate::wav;
 use crate::writer::{Medium, Volume};
 
+mod unsynced;
+
 const SECOND: u64 = 1_000_000_000;
 const BEGIN: u64 = 1_770_000_000 * SECOND;
 
