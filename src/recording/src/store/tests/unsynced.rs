@@ -1,5 +1,8 @@
 use super::*;
 
+/// A recording's name and its gaps.
+type Ended = (String, Vec<Gap>);
+
 /// A disk that takes all, and once does not say that it is safe.
 struct ForgetsOnce {
     disk: Disk,
@@ -28,7 +31,7 @@ fn what_the_disk_did_not_say_is_safe_is_a_gap_of_the_recording_that_runs_and_of_
     let root = place("unsynced");
     fs::create_dir_all(&root).unwrap();
     let volume = Arc::new(ForgetsOnce { disk: Disk::of(&root).unwrap(), forgets: true.into() });
-    let ends: Arc<Mutex<Vec<(String, Vec<Gap>)>>> = Arc::default();
+    let ends: Arc<Mutex<Vec<Ended>>> = Arc::default();
     let told = Arc::clone(&ends);
     let closed = move |closed: Closed| told.lock().unwrap().push((closed.head.name, closed.end.gaps));
     let own = Arc::clone(&volume);
