@@ -46,6 +46,7 @@ pub mod recordings;
 pub mod store;
 pub mod web;
 
+mod archive;
 mod connection;
 mod desk;
 mod overview;
@@ -93,6 +94,8 @@ pub struct Config {
     pub agents: Option<Agents>,
     /// What payments are taken with, where they are.
     pub payments: Option<Payments>,
+    /// The recordings that are shown to who may listen to them, if any are.
+    pub archive: Option<recordings::ArchiveConfig>,
     /// The address for metrics and health, if any: plain HTTP.
     pub management: Option<SocketAddr>,
     /// The bounds of the console.

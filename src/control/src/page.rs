@@ -8,6 +8,7 @@
 //! | [`amount`] | amounts, with each currency's decimals |
 //! | [`countries`] | the list of countries |
 //! | [`suspension`] | what the page for suspending recordings shows |
+//! | `archive` | the archive's pages and the auditors' |
 //! | [`policy`] | what a page's browser may do with it |
 //! | `assets` | script, style sheet and icon |
 //!
@@ -29,9 +30,11 @@ pub mod suspension;
 pub mod typed;
 pub mod view;
 
+pub(crate) mod archive;
 mod assets;
 mod words;
 
+pub(crate) use assets::{asset_archive_js, asset_verify_js};
 pub use assets::{asset_css, asset_icon, asset_js, asset_suspend_js};
 pub use view::{Context, PageCall, PageView};
 
@@ -97,18 +100,23 @@ impl Frame {
             // Writing to a String does not fail.
             let _ = write!(origins, "{}{origin}", if origins.is_empty() { "" } else { " " });
         }
+        Frame { origins, ..Frame::with_script(&assets::SCRIPT) }
+    }
+
+    /// In no frame, and with another script.
+    fn with_script(script: &'static assets::Asset) -> Self {
         Frame {
-            script: assets::SCRIPT.url(),
-            script_integrity: &assets::SCRIPT.integrity,
+            script: script.url(),
+            script_integrity: &script.integrity,
             style: assets::STYLE.url(),
             style_integrity: &assets::STYLE.integrity,
             icon: assets::ICON.url(),
-            origins,
+            origins: String::new(),
         }
     }
 
     /// The same with another script.
-    fn with_script(self, script: &'static assets::Asset) -> Self {
+    fn and_script(self, script: &'static assets::Asset) -> Self {
         Frame { script: script.url(), script_integrity: &script.integrity, ..self }
     }
 }
@@ -159,7 +167,7 @@ pub fn payment(shell: &Shell<'_>) -> Response {
 
 /// The page on which recordings are suspended.
 pub fn suspending(shell: &Suspending<'_>) -> Response {
-    let frame = Frame::new(shell.frame_origins).with_script(&assets::SUSPEND);
+    let frame = Frame::new(shell.frame_origins).and_script(&assets::SUSPEND);
     answer(StatusCode::OK, &SuspendPage { frame, shell }, shell.frame_origins)
 }
 
@@ -169,11 +177,7 @@ pub fn not_found() -> Response {
 }
 
 fn answer(status: StatusCode, page: &impl Template, frame_origins: &[String]) -> Response {
-    let Ok(html) = page.render() else {
-        return Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be written\n");
-    };
-    let response =
-        Response::html(status, html).with(header::CONTENT_SECURITY_POLICY, policy::content(frame_origins));
+    let response = answer_with(status, page, policy::content(frame_origins));
     if frame_origins.is_empty() {
         return response;
     }
@@ -181,6 +185,13 @@ fn answer(status: StatusCode, page: &impl Template, frame_origins: &[String]) ->
     response
         .with(HeaderName::from_static("cross-origin-resource-policy"), "cross-origin")
         .with(HeaderName::from_static("cross-origin-embedder-policy"), "require-corp")
+}
+
+fn answer_with(status: StatusCode, page: &impl Template, policy: String) -> Response {
+    let Ok(html) = page.render() else {
+        return Response::text(StatusCode::INTERNAL_SERVER_ERROR, "the page cannot be written\n");
+    };
+    Response::html(status, html).with(header::CONTENT_SECURITY_POLICY, policy)
 }
 
 #[cfg(test)]

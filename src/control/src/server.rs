@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use secret::Vault;
 
+use crate::archive::shelf::Shelf;
 use crate::connection::{Connection, Step};
 use crate::desk::directory::Directory;
 use crate::desk::people::People;
@@ -215,6 +216,7 @@ impl<'g> Server<'g> {
             let (now, people) = ((ground.config.clock)(), People::new(desk.store.clone()));
             site = site.with_desk(Desk::new(now, desk.clone(), panics), people, Arc::clone(reread));
         }
+        site.shelf = ground.config.archive.clone().map(|config| Arc::new(Shelf::new(config)));
         let web = Web::new(ground.doors.len(), ground.config.web, ground.counters.clone(), &ground.waker)?;
         Ok(Server {
             ground,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use handover::{Counter, Instant, Transport};
 use http::{Method, StatusCode};
 
+use crate::archive::shelf::Shelf;
+use crate::archive::{api as archive_api, pages as archive_pages};
 use crate::desk::directory::Directory;
 use crate::desk::people::{People, sign_out};
 use crate::desk::{Desk, api, pages, suspend_api};
@@ -24,6 +26,7 @@ pub(crate) struct Site {
     reread: Option<Reread>,
     pub(crate) desk: Option<Desk>,
     pub(crate) people: Option<People>,
+    pub(crate) shelf: Option<Arc<Shelf>>,
     pub(crate) signed_in: u64,
     pub(crate) sign_ins_refused: u64,
     /// Callers' keys: reports by transport, and presses over all.
@@ -41,6 +44,7 @@ impl Site {
             reread: None,
             desk: None,
             people: None,
+            shelf: None,
             signed_in: 0,
             sign_ins_refused: 0,
             presses: (Vec::new(), 0),
@@ -108,6 +112,18 @@ pub(crate) fn agents() -> Result<Routes<Site>, RouteError> {
         Route(Method::GET, "/assets/keyhush.svg", pages::icon),
         Route(Method::POST, "/api/sign-in", api::sign_in),
         Route(Method::POST, "/api/sign-out", sign_out),
+        Route(Method::GET, "/archive", archive_pages::search),
+        Route(Method::GET, "/archive/{name}", archive_pages::recording),
+        Route(Method::GET, "/verify", archive_pages::verify),
+        Route(Method::GET, "/verify/page.html", archive_pages::verify_alone),
+        Route(Method::GET, "/assets/archive.js", archive_pages::archive_script),
+        Route(Method::GET, "/assets/verify.js", archive_pages::verify_script),
+        Route(Method::GET, "/api/recordings", archive_api::search),
+        Route(Method::GET, "/api/recordings/{name}", archive_api::recording),
+        Route(Method::GET, "/api/recordings/{name}/audio", archive_api::audio),
+        Route(Method::GET, "/api/recordings/{name}/proof", archive_api::proof),
+        Route(Method::GET, "/api/recordings/{name}/waveform", archive_api::waveform),
+        Route(Method::GET, "/api/recordings/{name}/verification", archive_api::verification),
         Route(Method::POST, "/api/payments", api::begin),
         Route(Method::GET, "/api/payments/{id}", api::state),
         Route(Method::GET, "/api/payments/{id}/events", api::events),

@@ -11,6 +11,7 @@
 //! | `agents` | who may sign in |
 //! | `sign_in` | whether they may now |
 //! | `sessions` | who is signed in |
+//! | `listens` | who listened to recordings |
 //! | `attempts` | payments sent to a PSP, and what became of them |
 //! | `recordings` | the index of recordings |
 //!
@@ -26,6 +27,7 @@ mod agents;
 mod attempts;
 mod error;
 mod files;
+mod listens;
 mod migrations;
 mod password;
 mod recordings;
@@ -34,9 +36,10 @@ mod sign_in;
 mod text;
 mod time;
 
-pub use agents::Agent;
+pub use agents::{Agent, Role};
 pub use attempts::{Attempt, Change, NewAttempt, Outcome, Page, State};
 pub use error::{Field, StoreError};
+pub use listens::{Listen, Use};
 pub use password::{Password, WeakPassword};
 pub use recordings::{MOST_RECORDINGS, Recording, RecordingFilter};
 pub use sessions::{Session, SessionToken};

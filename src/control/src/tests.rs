@@ -70,6 +70,7 @@ struct House {
     millis: Arc<AtomicU64>,
     /// Where HTTP is served.
     agents: Option<Agents>,
+    archive: Option<crate::recordings::ArchiveConfig>,
     management: bool,
     /// What payments are taken with, made when it starts.
     payments: Option<Box<dyn FnOnce() -> crate::Payments>>,
@@ -104,6 +105,7 @@ impl House {
             counters: Default::default(),
             millis: Arc::new(AtomicU64::new(60_000)),
             agents: None,
+            archive: None,
             management: false,
             payments: None,
             events: Ring::new(64),
@@ -138,6 +140,7 @@ impl House {
                 assert!(!panic.swap(false, Ordering::Relaxed), "the test's own panic");
                 Instant::from_nanos(millis.load(Ordering::Relaxed) * 1_000_000)
             }),
+            archive: house.archive.clone(),
             agents: house.agents.clone(),
             payments: house.payments.take().map(|made| made()),
             management: house.management.then(|| SocketAddr::from(([127, 0, 0, 1], 0))),

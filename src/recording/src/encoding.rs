@@ -66,6 +66,18 @@ impl Encoding {
         }
     }
 
+    /// The largest magnitude of linear samples of 16 bits among these, as they are in the file: for pictures of a recording.
+    pub fn peak(self, samples: &[u8]) -> u16 {
+        let peak = match self.law() {
+            Some(law) => samples.iter().map(|code| g711::sample(law, *code).unsigned_abs()).max(),
+            None => {
+                let (pairs, _) = samples.as_chunks::<2>();
+                pairs.iter().map(|pair| i16::from_le_bytes(*pair).unsigned_abs()).max()
+            }
+        };
+        peak.unwrap_or(0)
+    }
+
     /// The law whose codes are stored as they came, if it is one of G.711's.
     pub(crate) const fn law(self) -> Option<Law> {
         match self {

@@ -102,16 +102,8 @@ pub fn verify(file: &[u8], proof: &[u8], trust: &Trust) -> Verdict {
 
 /// The same with a proof that was read.
 pub fn verify_with(file: &[u8], proof: &Proof, trust: &Trust) -> Verdict {
-    match proof.verify(trust) {
-        Ok(()) => {}
-        Err(Refusal::Distrust(Distrust::UnknownKey(key))) => {
-            return Verdict::UnknownKey { key: key.to_string() };
-        }
-        Err(Refusal::Distrust(Distrust::RetiredKey(key))) => {
-            return Verdict::RetiredKey { key: key.to_string() };
-        }
-        Err(Refusal::Distrust(Distrust::BadSignature)) => return Verdict::BadSignature,
-        Err(refusal @ Refusal::OtherSeconds) => return Verdict::BadProof { reason: refusal.to_string() },
+    if let Some(refused) = refused(proof, trust) {
+        return refused;
     }
     let file = match AudioFile::new(file) {
         Ok(file) => file,
@@ -135,6 +127,17 @@ pub fn verify_with(file: &[u8], proof: &Proof, trust: &Trust) -> Verdict {
         (findings, true) => Verdict::Altered { findings },
         (_, false) => Verdict::NotOurs,
     }
+}
+
+/// The verdict on a proof that proves nothing, whatever the file; `None` where it is in order.
+pub fn refused(proof: &Proof, trust: &Trust) -> Option<Verdict> {
+    Some(match proof.verify(trust) {
+        Ok(()) => return None,
+        Err(Refusal::Distrust(Distrust::UnknownKey(key))) => Verdict::UnknownKey { key: key.to_string() },
+        Err(Refusal::Distrust(Distrust::RetiredKey(key))) => Verdict::RetiredKey { key: key.to_string() },
+        Err(Refusal::Distrust(Distrust::BadSignature)) => Verdict::BadSignature,
+        Err(refusal @ Refusal::OtherSeconds) => Verdict::BadProof { reason: refusal.to_string() },
+    })
 }
 
 fn difference(file: &AudioFile<'_>, statement: &Statement) -> Option<Difference> {

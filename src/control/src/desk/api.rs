@@ -13,7 +13,7 @@ use super::records::{today, with_store};
 use crate::page::typed::{self, Errors, TypedDetails, TypedOrder};
 use crate::page::{self, view};
 use crate::site::Site;
-use crate::store::{Agent, SignIn, may_be_order_reference};
+use crate::store::{Agent, Role, SignIn, may_be_order_reference};
 use crate::web::{Reply, Request, Response, Work};
 
 /// Longest user name and password that are looked at.
@@ -102,7 +102,9 @@ pub(crate) fn sign_in(request: &Request, site: &mut Site, _: Instant) -> Reply<S
     Reply::Later(Work::new(work, move |answer, site: &mut Site, _| match answer {
         Ok(SignIn::Welcome { agent, token }) => {
             site.signed_in += 1;
-            let framed = site.desk.as_ref().is_some_and(|desk| desk.is_framed(&agent.tenant));
+            // The archive is in nobody's frame.
+            let framed = agent.role == Role::Agent
+                && site.desk.as_ref().is_some_and(|desk| desk.is_framed(&agent.tenant));
             Response::text(StatusCode::NO_CONTENT, "").with(header::SET_COOKIE, cookie(&token, framed))
         }
         Ok(SignIn::Refused(_)) => {

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::records::{today, with_store};
 use crate::site::Site;
-use crate::store::{Agent, SessionToken};
+use crate::store::{Agent, Role, SessionToken, StoreError};
 use crate::web::{Reply, Request, Response, Work, network};
 
 /// The name of the cookie: a browser takes it only from us, over TLS, for every path (RFC 6265bis section 4.1.3.2).
@@ -151,7 +151,60 @@ fn set_cookie(value: &str, age: &str, framed: bool) -> String {
     format!("{COOKIE}={value}; Path=/; Secure; HttpOnly{age}; {site}")
 }
 
-/// Answers by `handler` whoever is signed in, and others by `otherwise`.
+/// What somebody of another role is answered: a page of theirs, or that it is not for them.
+fn not_theirs(role: Role, request: &Request) -> Response {
+    match (request.parts.uri.path().starts_with("/api/"), role) {
+        (true, _) => told(StatusCode::FORBIDDEN, "Your user may not do this. Ask your supervisor."),
+        (false, Role::Agent) => Response::see_other("/"),
+        (false, Role::Archive) => Response::see_other("/archive"),
+    }
+}
+
+/// An answer as a thread of the pool gives it.
+pub(crate) type Made = Box<dyn FnOnce(&Site) -> Response + Send>;
+
+/// Has `work` done on the pool for whoever is signed in to the archive, and answers others by `otherwise`.
+pub(crate) fn signed_in_to_archive(
+    request: &Request,
+    site: &mut Site,
+    now: Instant,
+    work: impl FnOnce(&Agent, &std::path::Path) -> Made + Send + 'static,
+    otherwise: fn(&Request, &Site) -> Response,
+) -> Reply<Site> {
+    let (Some(people), Some(token)) = (&site.people, token_of(request)) else {
+        return otherwise(request, site).into();
+    };
+    let key = key_of(&token);
+    let (known, store, request) = (people.recall(now, &key), people.store.clone(), request.clone());
+    let asked = request.clone();
+    // What was remembered is not made younger by being used.
+    let is_fresh = known.is_none();
+    let work = move || {
+        let agent = match known {
+            Some(agent) => Some(agent),
+            None => with_store(&store, |store| store.session(&token, today()))?.map(|session| session.agent),
+        };
+        Ok(agent.map(|agent| {
+            let made = match agent.role {
+                Role::Archive => work(&agent, &store),
+                role => Box::new(move |_: &Site| not_theirs(role, &asked)) as Made,
+            };
+            (agent, made)
+        }))
+    };
+    Reply::Later(Work::new(work, move |done: Result<_, StoreError>, site: &mut Site, now| match done {
+        Ok(Some((agent, made))) => {
+            if let (Some(people), true) = (&mut site.people, is_fresh) {
+                people.remember(now, key, agent);
+            }
+            made(site)
+        }
+        Ok(None) => otherwise(&request, site),
+        Err(_) => told(StatusCode::SERVICE_UNAVAILABLE, "The box cannot look up who you are. Try again."),
+    }))
+}
+
+/// Answers by `handler` whoever is signed in and may take payments, and others by `otherwise`.
 pub(crate) fn signed_in(
     request: &Request,
     site: &mut Site,
@@ -163,8 +216,12 @@ pub(crate) fn signed_in(
         return otherwise(request, site).into();
     };
     let key = key_of(&token);
+    let handled = move |request: &Request, site: &mut Site, now, agent: Agent| match agent.role {
+        Role::Agent => handler(request, site, now, agent),
+        role => not_theirs(role, request),
+    };
     if let Some(agent) = people.recall(now, &key) {
-        return handler(request, site, now, agent).into();
+        return handled(request, site, now, agent).into();
     }
     let (store, request) = (people.store.clone(), request.clone());
     let work = move || with_store(&store, |store| store.session(&token, today()));
@@ -173,7 +230,7 @@ pub(crate) fn signed_in(
             if let Some(people) = &mut site.people {
                 people.remember(now, key, session.agent.clone());
             }
-            handler(&request, site, now, session.agent)
+            handled(&request, site, now, session.agent)
         }
         Ok(None) => otherwise(&request, site),
         Err(_) => told(StatusCode::SERVICE_UNAVAILABLE, "The box cannot look up who you are. Try again."),

@@ -1,4 +1,4 @@
-//! The scripts, the one style sheet and the icon: part of the program, known to browsers by their content.
+//! The scripts (each page has one), the one style sheet and the icon: part of the program, known to browsers by their content.
 
 use std::sync::LazyLock;
 
@@ -70,6 +70,27 @@ pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 pub(super) static ICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("/assets/keyhush.svg", "image/svg+xml", include_str!("../../assets/keyhush.svg"))
 });
+
+pub(super) static ARCHIVE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "/assets/archive.js",
+        "text/javascript; charset=utf-8",
+        include_str!("../../assets/archive.js"),
+    )
+});
+pub(super) static VERIFY: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("/assets/verify.js", "text/javascript; charset=utf-8", include_str!("../../assets/verify.js"))
+});
+
+/// `GET /assets/archive.js`
+pub(crate) fn asset_archive_js(request: &Request) -> Response {
+    ARCHIVE.answer(request)
+}
+
+/// `GET /assets/verify.js`
+pub(crate) fn asset_verify_js(request: &Request) -> Response {
+    VERIFY.answer(request)
+}
 
 /// `GET /assets/keyhush.js`
 pub fn asset_js(request: &Request) -> Response {

@@ -18,6 +18,18 @@ pub fn content(origins: &[String]) -> String {
     policy
 }
 
+/// The policy of the archive's pages, which nobody frames and which play audio.
+pub(crate) fn archive() -> String {
+    format!("{}; media-src 'self'", content(&[]))
+}
+
+/// The policy of the auditors' page: what is dropped on it goes nowhere, since it may ask nobody for anything.
+pub(crate) fn verify() -> String {
+    content(&[])
+        .replace("connect-src 'self'", "connect-src 'none'")
+        .replace("form-action 'self'", "form-action 'none'")
+}
+
 /// Whether this is an origin as a browser writes it (RFC 6454 section 6.1): `https://crm.example` or
 /// `http://localhost:3000`. Nothing else may come into a policy, where a semicolon begins another rule.
 pub fn is_origin(text: &str) -> bool {

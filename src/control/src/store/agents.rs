@@ -4,7 +4,34 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::{Field, Password, Store, StoreError, Timestamp, text};
 
-/// Somebody who may take payments for one tenant.
+/// What somebody may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Take payments.
+    Agent,
+    /// Search the tenant's recordings and listen to them.
+    Archive,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Role; 2] = [Role::Agent, Role::Archive];
+
+    /// The word in the database and on the command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Role::Agent => "agent",
+            Role::Archive => "archive",
+        }
+    }
+
+    /// From its word.
+    pub fn from_word(word: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// Somebody who may sign in, for one tenant.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Agent {
@@ -20,11 +47,12 @@ pub struct Agent {
     pub disabled: Option<Timestamp>,
     /// When they signed in last.
     pub last_sign_in: Option<Timestamp>,
+    /// What they may do.
+    pub role: Role,
 }
 
 /// The columns of an [`Agent`], in the order in which [`Agent::of`] reads them.
-pub(super) const COLUMNS: &str =
-    "agents.id, agents.user_name, agents.tenant, agents.created, agents.disabled, agents.last_sign_in";
+pub(super) const COLUMNS: &str = "agents.id, agents.user_name, agents.tenant, agents.created, agents.disabled, agents.last_sign_in, agents.role";
 
 impl Agent {
     pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Agent> {
@@ -35,6 +63,8 @@ impl Agent {
             created: row.get(3)?,
             disabled: row.get(4)?,
             last_sign_in: row.get(5)?,
+            // The table takes no other word.
+            role: Role::from_word(&row.get::<_, String>(6)?).unwrap_or(Role::Agent),
         })
     }
 }
@@ -51,6 +81,21 @@ impl Store {
         password: &Password,
         now: Timestamp,
     ) -> Result<Agent, StoreError> {
+        self.add_user(user_name, tenant, Role::Agent, password, now)
+    }
+
+    /// Adds somebody of whatever role. Takes as long as argon2id does.
+    ///
+    /// # Errors
+    /// As [`Store::add_agent`].
+    pub fn add_user(
+        &mut self,
+        user_name: &str,
+        tenant: &str,
+        role: Role,
+        password: &Password,
+        now: Timestamp,
+    ) -> Result<Agent, StoreError> {
         let user_name = text::user_name(user_name)?;
         text::tenant(tenant)?;
         let kept = password.hash()?;
@@ -58,10 +103,10 @@ impl Store {
             transaction
                 .query_row(
                     &format!(
-                        "INSERT INTO agents (user_name, tenant, password, password_set, created) VALUES (?1, ?2, ?3, ?4, ?4)
+                        "INSERT INTO agents (user_name, tenant, password, password_set, created, role) VALUES (?1, ?2, ?3, ?4, ?4, ?5)
                          ON CONFLICT (user_name) DO NOTHING RETURNING {COLUMNS}"
                     ),
-                    (&user_name, tenant, &kept, now),
+                    (&user_name, tenant, &kept, now, role.word()),
                     Agent::of,
                 )
                 .optional()

@@ -12,6 +12,7 @@ pub(super) const ALL: &[&str] = &[
     include_str!("migrations/2_sessions.sql"),
     include_str!("migrations/3_attempts.sql"),
     include_str!("migrations/4_recordings.sql"),
+    include_str!("migrations/5_roles.sql"),
 ];
 
 /// Says in the file's header whose it is (`PRAGMA application_id`): "KhSt".

@@ -112,14 +112,19 @@ impl Store {
     /// # Errors
     /// The store's own.
     pub fn recordings(&self, wanted: &RecordingFilter) -> Result<Vec<Recording>, StoreError> {
-        // Where the tenant is given the index leads through its recordings by time; the rest is looked at row by row.
+        // Where the tenant is given the index leads through its recordings by time, from where the last answer ended; the rest is
+        // looked at row by row. What is not given must not stand there: `?1 IS NULL OR tenant = ?1` is answered by no index.
+        let tenant = if wanted.tenant.is_some() { "tenant = ?1" } else { "?1 IS NULL" };
+        let after =
+            if wanted.after.is_some() { "(began, name) < (?7, ?8)" } else { "?7 IS NULL AND ?8 IS NULL" };
+        let to = if wanted.to.is_some() { "began < ?3" } else { "?3 IS NULL" };
+        let from = if wanted.from.is_some() { "began >= ?2" } else { "?2 IS NULL" };
         let sql = format!(
             "SELECT {COLUMNS} FROM recordings
-             WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR began >= ?2) AND (?3 IS NULL OR began < ?3)
+             WHERE {tenant} AND {from} AND {to} AND {after}
                AND (?4 IS NULL OR instr(caller, ?4) OR instr(called, ?4))
                AND (?5 IS NULL OR instr(char(10) || agents || char(10), char(10) || ?5 || char(10)))
                AND (?6 IS NULL OR instr(char(10) || orders || char(10), char(10) || ?6 || char(10)))
-               AND (?7 IS NULL OR (began, name) < (?7, ?8))
              ORDER BY began DESC, name DESC LIMIT ?9"
         );
         let after = wanted.after.as_ref();

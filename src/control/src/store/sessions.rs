@@ -114,9 +114,9 @@ impl Store {
         let found = self
             .connection
             .query_row(&sql, [hash], |row| {
-                let (seen, ends): (Timestamp, Timestamp) = (row.get(7)?, row.get(8)?);
+                let (seen, ends): (Timestamp, Timestamp) = (row.get(8)?, row.get(9)?);
                 let session =
-                    Session { agent: Agent::of(row)?, begun: row.get(6)?, idle_ends: now.after(IDLE), ends };
+                    Session { agent: Agent::of(row)?, begun: row.get(7)?, idle_ends: now.after(IDLE), ends };
                 Ok((seen, session))
             })
             .optional()

@@ -86,7 +86,7 @@ impl Store {
                         "SELECT {COLUMNS}, failures, locked_until FROM agents WHERE user_name = ?1 AND password IS ?2"
                     ),
                     (&user_name, &kept),
-                    |row| Ok(Row { agent: Agent::of(row)?, failures: row.get(6)?, locked_until: row.get(7)? }),
+                    |row| Ok(Row { agent: Agent::of(row)?, failures: row.get(7)?, locked_until: row.get(8)? }),
                 )
                 .optional()?;
             let Some(Row { agent, failures, locked_until }) = row else {

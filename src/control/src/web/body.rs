@@ -1,6 +1,6 @@
-//! The body of an answer: whole, or a stream of events.
+//! The body of an answer: whole, a stream of events, or pieces that come from a thread that reads a disk.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -9,10 +9,12 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 
 use super::desk::Desk;
 use super::events::{Dropped, Subscription};
+use super::pieces::Pieces;
 
 enum Kind {
     Whole(Bytes),
     Events(Subscription),
+    Pieces(Pieces),
 }
 
 /// The body of an answer.
@@ -31,9 +33,21 @@ impl Body {
         Body { kind: Kind::Events(subscription), desk: None }
     }
 
+    pub(crate) fn pieces(pieces: Pieces) -> Self {
+        Body { kind: Kind::Pieces(pieces), desk: None }
+    }
+
+    /// How many pieces have been taken so far, where it comes in pieces.
+    pub(crate) fn taken(&self) -> Option<Rc<Cell<u64>>> {
+        match &self.kind {
+            Kind::Pieces(pieces) => Some(pieces.taken()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn subscription(&self) -> Option<&Subscription> {
         match &self.kind {
-            Kind::Whole(_) => None,
+            Kind::Whole(_) | Kind::Pieces(_) => None,
             Kind::Events(subscription) => Some(subscription),
         }
     }
@@ -66,17 +80,23 @@ impl HttpBody for Body {
             Kind::Events(subscription) => {
                 subscription.poll(context).map(|next| next.transpose().map(|next| next.map(Frame::data)))
             }
+            Kind::Pieces(pieces) => pieces.poll(context).map(|next| next.map(|next| next.map(Frame::data))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.kind, Kind::Whole(bytes) if bytes.is_empty())
+        match &self.kind {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Events(_) => false,
+            Kind::Pieces(pieces) => pieces.left() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Events(_) => SizeHint::default(),
+            Kind::Pieces(pieces) => SizeHint::with_exact(pieces.left()),
         }
     }
 }

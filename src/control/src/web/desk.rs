@@ -51,6 +51,8 @@ pub(crate) struct Desk {
     pub(crate) answering: bool,
     /// While the answer is a stream of events.
     pub(crate) pulse: Option<Pulse>,
+    /// While the answer is sent in pieces: how many were taken.
+    pub(crate) taken: Option<Rc<Cell<u64>>>,
     /// Whether the subscriber did not keep up.
     pub(crate) dropped: bool,
     pub(crate) arrived: Option<Arrived>,
@@ -73,6 +75,7 @@ impl Desk {
         self.over = self.begun;
         self.answering = false;
         self.holds_end.set(false);
+        self.taken = None;
         self.dropped |= self.pulse.take().is_some_and(|pulse| pulse.was_dropped());
     }
 }

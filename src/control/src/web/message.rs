@@ -8,6 +8,7 @@ use hyper::body::Bytes;
 
 use super::body::Body;
 use super::events::Subscription;
+use super::pieces::Pieces;
 
 /// A request, read to its end.
 #[derive(Clone, Debug)]
@@ -81,6 +82,12 @@ impl Response {
         let kind = HeaderValue::from_static("text/event-stream");
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
         Response { status: StatusCode::OK, headers, body: Body::events(subscription) }
+    }
+
+    /// So many bytes of a content type, which a thread of their own gives piece by piece.
+    pub(crate) fn pieces(status: StatusCode, content_type: &'static str, pieces: Pieces) -> Self {
+        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        Response { status, headers, body: Body::pieces(pieces) }
     }
 
     /// With one more header field. A value that cannot be one makes an error of the answer: what it was to say (a cookie, a

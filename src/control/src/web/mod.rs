@@ -13,6 +13,7 @@
 //! | `desk` | where a connection's future and the loop meet |
 //! | `talk` | a client's connection and its phases |
 //! | `body` | the body of an answer |
+//! | `pieces` | a long body from a thread that reads a disk |
 //! | `deadlines` | all deadlines in one heap |
 //! | `ready` | wakers, and the queue that they fill |
 //! | `pool` | threads for work that blocks |
@@ -36,6 +37,7 @@ mod body;
 mod deadlines;
 mod desk;
 mod origin;
+mod pieces;
 mod pool;
 mod ready;
 mod stream;
@@ -49,6 +51,7 @@ pub use message::{Request, Response};
 pub use routes::{Handler, Reply, Route, RouteError, Routes, Work};
 pub use tls::{Identity, TlsError};
 
+pub(crate) use pieces::Begun;
 pub(crate) use turn::{Web, World, network};
 
 /// What handlers work on. It lives in the loop's thread and is made anew after a panic of the loop.

@@ -189,6 +189,7 @@ impl Talk {
         *answer.headers_mut() = response.headers;
         let mut desk = self.desk.borrow_mut();
         desk.answering = true;
+        desk.taken = answer.body().taken();
         desk.pulse = answer.body().subscription().map(|subscription| subscription.pulse());
         // A page that was left reads no more events.
         desk.holds_end.set(desk.pulse.is_none());
@@ -238,6 +239,8 @@ impl Talk {
         } else {
             Phase::Idle
         };
-        (phase, desk.begun)
+        // Each piece of a long answer has a time of its own to be read in.
+        let taken = desk.taken.as_ref().map_or(0, |taken| taken.get());
+        (phase, desk.begun.wrapping_add(taken << 32))
     }
 }

@@ -158,6 +158,7 @@ impl Core {
             clock: Arc::new(move || {
                 Instant::from_nanos(1_000_000_000_000 + began.elapsed().as_nanos() as u64)
             }),
+            archive: None,
             agents: Some(Agents {
                 listen: ([127, 0, 0, 1], 0).into(),
                 certificate: ground.certificate.clone(),

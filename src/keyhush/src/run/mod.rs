@@ -248,6 +248,7 @@ fn console(
             Gauge::new("ring_presses", &shared.rings.presses),
         ],
         clock: Arc::new(move || Instant::from_nanos(clock.now_nanos())),
+        archive: None,
         agents: settings.agents.as_ref().map(|agents| control::Agents {
             listen: agents.listen,
             certificate: agents.certificate.clone(),

@@ -42,6 +42,7 @@ impl Running {
             recordings: None,
             recorder: None,
             clock: Arc::new(|| Instant::from_nanos(90_000_000_000)),
+            archive: None,
             agents: None,
             payments: None,
             management: None,

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod agreement;
+mod browser;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
