@@ -1,6 +1,6 @@
 //! The control core over a real Unix socket. The signalling lcore is played by a thread at the other end of the rings.
 
-mod agents;
+pub(crate) mod agents;
 mod hostile;
 mod ordinary;
 mod place;
@@ -58,8 +58,8 @@ fn pad() -> Pad {
 }
 
 /// A control core with everything around it.
-struct House {
-    directory: Directory,
+pub(crate) struct House {
+    pub(crate) directory: Directory,
     control: Option<Control>,
     requests: Ring<Request>,
     answers: Ring<(u64, Answer)>,
@@ -171,7 +171,7 @@ impl House {
     }
 
     /// Moves the clock on.
-    fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         self.millis.fetch_add(span.as_millis() as u64, Ordering::Relaxed);
     }
 

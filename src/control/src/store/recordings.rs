@@ -179,6 +179,22 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// So many recordings of a tenant, one a second, each with a number and an order of its own.
+    pub(crate) fn fill_recordings(&mut self, count: i64) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let sql = format!(
+                "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < ?1)
+                 INSERT INTO recordings ({COLUMNS}) SELECT printf('20260101T000000Z-%010x', n), 'one', n * 1000, 60000,
+                 printf('+44%011d', n), '+442079460100', 'agent-' || (n % 50), 'INV-' || n, 'finished', 'x', 1, 1, NULL, NULL FROM n"
+            );
+            transaction.execute(&sql, [count])
+        })?;
+        Ok(())
+    }
+}
+
 fn recording(row: &Row<'_>) -> rusqlite::Result<Recording> {
     let lines = |text: String| text.lines().map(str::to_owned).collect();
     let count = |at: usize| row.get(at).map(|count: i64| count.max(0) as u64);

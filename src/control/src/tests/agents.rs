@@ -19,21 +19,21 @@ use crate::{Agents, Limits, Payments};
 
 mod suspending;
 
-const PASSWORD: &str = "correct horse battery";
-const JSON: &str = "Content-Type: application/json\r\n";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const JSON: &str = "Content-Type: application/json\r\n";
 
 /// A control core with two tenants and an agent of each, and somebody who obeys it.
-struct Centre {
-    house: House,
+pub(crate) struct Centre {
+    pub(crate) house: House,
     _signalling: Signalling,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// An answer of the server.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 fn payments(directory: &Path) -> Payments {
@@ -72,10 +72,20 @@ fn payments(directory: &Path) -> Payments {
 
 impl Centre {
     fn new() -> Self {
+        Self::made(|_| None)
+    }
+
+    /// The same with an archive, which is made when the store is there.
+    pub(crate) fn with_archive(made: impl FnOnce(&Path) -> crate::recordings::ArchiveConfig) -> Self {
+        Self::made(|directory| Some(made(directory)))
+    }
+
+    fn made(archive: impl FnOnce(&Path) -> Option<crate::recordings::ArchiveConfig>) -> Self {
         let mut house = House::still();
         let (certificate, key) = certify(&house.directory, "agents");
         house.agents = Some(Agents { listen: SocketAddr::from(([127, 0, 0, 1], 0)), certificate, key });
         let directory = house.directory.path("");
+        house.archive = archive(&directory);
         house.payments = Some(Box::new(move || payments(&directory)));
         house.start(Limits { locked_slots: 1_024, ..Limits::default() });
         let address = house.control.as_ref().and_then(|control| control.agents()).expect("it is served");
@@ -83,7 +93,7 @@ impl Centre {
         Centre { house, _signalling: signalling, address }
     }
 
-    fn ask(&self, method: &str, path: &str, head: &str, body: &str) -> Answer {
+    pub(crate) fn ask(&self, method: &str, path: &str, head: &str, body: &str) -> Answer {
         let mut stream = client(self.address, &self.house.directory.path("agents.pem"));
         let length = body.len();
         let request = format!(
@@ -99,7 +109,7 @@ impl Centre {
     }
 
     /// The header with the cookie of an agent who signs in.
-    fn sign_in(&self, agent: &str) -> String {
+    pub(crate) fn sign_in(&self, agent: &str) -> String {
         let body = format!("{{\"user_name\":\"{agent}\",\"password\":\"{PASSWORD}\"}}");
         let answer = self.ask("POST", "/api/sign-in", JSON, &body);
         assert_eq!(answer.status, 204, "{}", answer.body);
