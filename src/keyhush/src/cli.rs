@@ -22,7 +22,7 @@ use proofs::{LEDGER_CODES, VERDICT_CODES};
 pub(crate) use recordings::{
     ArchiveAt, ExcerptArgs, ExportArgs, ListRecordingsArgs, ReasonArgs, RecordingsAction, RecordingsArgs,
 };
-pub(crate) use user::{UserAction, UserArgs};
+pub(crate) use user::{RoleArg, UserAction, UserArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:

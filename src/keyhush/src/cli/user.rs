@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct UserArgs {
@@ -12,7 +12,7 @@ pub(crate) struct UserArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserAction {
-    /// Add an agent; asks for the password.
+    /// Add an agent, or somebody who may hear recordings; asks for the password.
     Add(AddArgs),
     /// Bar an agent from signing in, and sign them out.
     Disable(NameArgs),
@@ -24,6 +24,15 @@ pub(crate) enum UserAction {
     List(ListArgs),
 }
 
+/// What somebody may do.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Take payments.
+    Agent,
+    /// Search and hear the tenant's recordings.
+    Archive,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
     /// The name to sign in with: letters, digits and . _ @ + -, at most 64; case does not matter.
@@ -32,6 +41,9 @@ pub(crate) struct AddArgs {
     /// Whose agent it is: the name of the tenant's file without .toml.
     #[arg(long, value_name = "TENANT")]
     pub(crate) tenant: String,
+    /// What they may do.
+    #[arg(long, value_enum, default_value_t = RoleArg::Agent)]
+    pub(crate) role: RoleArg,
     #[command(flatten)]
     pub(crate) from: PasswordFrom,
     #[command(flatten)]

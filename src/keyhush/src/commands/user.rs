@@ -1,13 +1,13 @@
-//! `keyhush user`: who may take payments.
+//! `keyhush user`: who may take payments, and who may hear recordings.
 
 use std::io::{self, ErrorKind, Write, stdout};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use control::store::{Agent, Password, Store, StoreError, Timestamp};
+use control::store::{Agent, Password, Role, Store, StoreError, Timestamp};
 use serde_json::json;
 use settings::Settings;
 
-use crate::cli::{UserAction, UserArgs};
+use crate::cli::{RoleArg, UserAction, UserArgs};
 use crate::exit::Failure;
 use crate::secret_input;
 
@@ -19,8 +19,12 @@ pub(crate) fn run(given: &UserArgs) -> Result<(), Failure> {
             check_tenant(&settings, &add.tenant)?;
             let mut store = open(&settings)?;
             let password = password(add.from.password_stdin)?;
-            let agent = store.add_agent(&add.name, &add.tenant, &password, now()?).map_err(failure)?;
-            say(&format!("{} of {} may sign in", agent.user_name, agent.tenant))
+            let role = match add.role {
+                RoleArg::Agent => Role::Agent,
+                RoleArg::Archive => Role::Archive,
+            };
+            let added = store.add_user(&add.name, &add.tenant, role, &password, now()?).map_err(failure)?;
+            say(&format!("{} of {} may sign in", added.user_name, added.tenant))
         }
         UserAction::Disable(given) => {
             let agent = open(&Settings::load(&given.at.config)?)?
@@ -119,6 +123,7 @@ fn in_json(agents: &[Agent]) -> Result<(), Failure> {
         json!({
             "name": agent.user_name,
             "tenant": agent.tenant,
+            "role": agent.role.word(),
             "disabled": agent.disabled.map(utc),
             "created": utc(agent.created),
             "last_sign_in": agent.last_sign_in.map(utc),
@@ -129,19 +134,19 @@ fn in_json(agents: &[Agent]) -> Result<(), Failure> {
 }
 
 fn table(agents: &[Agent]) -> Result<(), Failure> {
-    let head = ["NAME", "TENANT", "STATE", "LAST SIGN-IN"].map(str::to_owned);
+    let head = ["NAME", "TENANT", "ROLE", "STATE", "LAST SIGN-IN"].map(str::to_owned);
     let row = |agent: &Agent| {
         let state = if agent.disabled.is_some() { "disabled" } else { "enabled" };
         let last = agent.last_sign_in.map_or_else(|| "never".to_owned(), utc);
-        [agent.user_name.clone(), agent.tenant.clone(), state.to_owned(), last]
+        [agent.user_name.clone(), agent.tenant.clone(), agent.role.word().to_owned(), state.to_owned(), last]
     };
-    let rows: Vec<[String; 4]> = core::iter::once(head).chain(agents.iter().map(row)).collect();
+    let rows: Vec<[String; 5]> = core::iter::once(head).chain(agents.iter().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let (names, tenants, states) = (width(0), width(1), width(2));
+    let (names, tenants, roles, states) = (width(0), width(1), width(2), width(3));
     let mut out = stdout().lock();
     rows.iter()
-        .try_for_each(|[name, tenant, state, last]| {
-            writeln!(out, "{name:names$}  {tenant:tenants$}  {state:states$}  {last}")
+        .try_for_each(|[name, tenant, role, state, last]| {
+            writeln!(out, "{name:names$}  {tenant:tenants$}  {role:roles$}  {state:states$}  {last}")
         })
         .or_else(Failure::output)
 }
