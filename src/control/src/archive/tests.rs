@@ -297,6 +297,20 @@ fn pages_of_the_archive_say_what_there_is_and_run_nothing_of_others() {
     }
 }
 
+#[test]
+fn pages_are_written_where_they_are_asked_for() {
+    let Ok(to) = std::env::var("KEYHUSH_PAGES") else { return };
+    let (centre, cookie) = centre();
+    fs::create_dir_all(&to).expect("a directory");
+    let one = format!("/archive/{}", name(1));
+    for (file, path) in
+        [("archive", "/archive"), ("recording", &one), ("verify", "/verify"), ("alone", "/verify/page.html")]
+    {
+        let page = centre.ask("GET", path, &cookie, "");
+        fs::write(Path::new(&to).join(format!("{file}.html")), page.body).expect("a file");
+    }
+}
+
 /// A search that finds what lies last, and one that finds nothing, among a hundred thousand.
 #[allow(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
 #[test]
