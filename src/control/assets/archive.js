@@ -27,7 +27,7 @@
   const height = 160;
 
   const shape = (kind, attributes) => {
-    const element = document.createElementNS('http:' + '//www.w3.org/2000/svg', kind);
+    const element = document.createElementNS($('wave').namespaceURI, kind);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
     return element;
   };
@@ -90,9 +90,8 @@
       const response = await ask(`${base}/verification`);
       const told = await response.json();
       if (!response.ok) return say('unchecked', told.error ?? words.unchecked);
-      const title = told.is_genuine ? words.genuine : words.notGenuine;
       const key = told.key ? `${words.signed} ${told.signed ?? ''} ${words.withKey} ${told.key}` : '';
-      say(told.is_genuine ? 'genuine' : 'not-genuine', `${title}: ${told.words}`, key);
+      say(told.is_genuine ? 'genuine' : 'not-genuine', told.is_genuine ? told.words.replace(/^g/, 'G') : `${words.notGenuine}: ${told.words}`, key);
     } catch {
       say('unchecked', words.failed);
     }

@@ -117,8 +117,12 @@ fn record(config: &ArchiveConfig, number: u64, tenant: &str) {
     archive.index().keep_recording(&recording).map_err(|error| error.to_string()).expect("kept");
 }
 
-fn with_store<T>(directory: &Path, work: impl FnOnce(&mut Store) -> Result<T, crate::store::StoreError>) -> T {
-    let mut store = Store::open(&directory.join("store")).map_err(|error| error.to_string()).expect("it opens");
+fn with_store<T>(
+    directory: &Path,
+    work: impl FnOnce(&mut Store) -> Result<T, crate::store::StoreError>,
+) -> T {
+    let mut store =
+        Store::open(&directory.join("store")).map_err(|error| error.to_string()).expect("it opens");
     work(&mut store).map_err(|error| error.to_string()).expect("no fault")
 }
 
@@ -163,7 +167,8 @@ fn bytes(centre: &Centre, path: &str, head: &str) -> (String, Vec<u8>) {
 #[test]
 fn a_recording_is_found_heard_by_ranges_and_proven() {
     let (centre, cookie) = centre();
-    let found = json(&centre.ask("GET", "/api/recordings?number=020+7946+0100&order=INV-7&agent=Anna", &cookie, ""));
+    let found =
+        json(&centre.ask("GET", "/api/recordings?number=020+7946+0100&order=INV-7&agent=Anna", &cookie, ""));
     assert_eq!(found["recordings"].as_array().map(Vec::len), Some(1), "{found}");
     assert_eq!((found["recordings"][0]["name"].as_str(), &found["next"]), (Some(&*name(1)), &Value::Null));
     for nothing in ["number=99", "order=INV-8", "agent=bob", "from=2026-02-03", "to=2026-02-01"] {
@@ -173,15 +178,25 @@ fn a_recording_is_found_heard_by_ranges_and_proven() {
     let path = format!("/api/recordings/{}", name(1));
     let one = json(&centre.ask("GET", &path, &cookie, ""));
     assert_eq!((&one["encoding"], &one["facts"]["call-id"]), (&"a-law".into(), &"abc@<b>sbc".into()));
-    assert_eq!(one["marks"][0], serde_json::json!({"mark": "secure-mode", "from_ms": 10_000, "to_ms": 22_500}));
+    assert_eq!(
+        one["marks"][0],
+        serde_json::json!({"mark": "secure-mode", "from_ms": 10_000, "to_ms": 22_500})
+    );
 
     let audio = format!("{path}/audio");
     let head = centre.ask("HEAD", &audio, &cookie, "");
     let length = 58 + 2 * 8_000 * SECONDS;
-    assert!(head.head.contains(&format!("content-length: {length}")) && head.body.is_empty(), "{}", head.head);
+    assert!(
+        head.head.contains(&format!("content-length: {length}")) && head.body.is_empty(),
+        "{}",
+        head.head
+    );
     assert_eq!(uses(&centre), [], "nothing was heard so far");
     let (head, part) = bytes(&centre, &audio, &format!("{cookie}Range: bytes=4-11\r\n"));
-    assert!(head.starts_with("http/1.1 206") && head.contains(&format!("content-range: bytes 4-11/{length}")), "{head}");
+    assert!(
+        head.starts_with("http/1.1 206") && head.contains(&format!("content-range: bytes 4-11/{length}")),
+        "{head}"
+    );
     assert_eq!(&part[4..], b"WAVE");
     assert_eq!(uses(&centre), [("lena".to_owned(), "listened".to_owned())]);
     let (head, rest) = bytes(&centre, &audio, &format!("{cookie}Range: bytes=1000-\r\n"));
@@ -189,8 +204,15 @@ fn a_recording_is_found_heard_by_ranges_and_proven() {
     assert_eq!(rest.len(), 512 * 1024);
     assert_eq!(uses(&centre).len(), 1, "the same listening");
     let (head, _) = bytes(&centre, &audio, &format!("{cookie}Range: bytes={length}-\r\n"));
-    assert!(head.starts_with("http/1.1 416") && head.contains(&format!("content-range: bytes */{length}")), "{head}");
-    let (head, whole) = bytes(&centre, &format!("{audio}?download"), &format!("{cookie}Range: bytes=0-1\r\nIf-Range: \"x\"\r\n"));
+    assert!(
+        head.starts_with("http/1.1 416") && head.contains(&format!("content-range: bytes */{length}")),
+        "{head}"
+    );
+    let (head, whole) = bytes(
+        &centre,
+        &format!("{audio}?download"),
+        &format!("{cookie}Range: bytes=0-1\r\nIf-Range: \"x\"\r\n"),
+    );
     assert!(head.starts_with("http/1.1 200") && head.contains("attachment; filename"), "{head}");
     assert_eq!(whole.len() as u64, length);
     assert_eq!(uses(&centre)[0], ("lena".to_owned(), "downloaded".to_owned()));
@@ -201,9 +223,15 @@ fn a_recording_is_found_heard_by_ranges_and_proven() {
     let verdict = recording::verify::verify(&whole, &proof, &recording::keys::Trust::in_key(key));
     assert!(verdict.is_genuine(), "{verdict:?}");
     let told = json(&centre.ask("GET", &format!("{path}/verification"), &cookie, ""));
-    assert_eq!((&told["is_genuine"], &told["words"]), (&true.into(), &"genuine: the file as it was made".into()));
+    assert_eq!(
+        (&told["is_genuine"], &told["words"]),
+        (&true.into(), &"genuine: the file as it was made".into())
+    );
     let wave = json(&centre.ask("GET", &format!("{path}/waveform"), &cookie, ""));
-    assert_eq!((&wave["duration_ms"], wave["caller"].as_array().map(Vec::len)), (&100_000.into(), Some(2_000)));
+    assert_eq!(
+        (&wave["duration_ms"], wave["caller"].as_array().map(Vec::len)),
+        (&100_000.into(), Some(2_000))
+    );
 }
 
 #[test]
@@ -219,7 +247,8 @@ fn what_was_changed_on_the_disk_is_named_and_never_played() {
     assert_eq!(told["is_genuine"], false);
     let words = told["words"].as_str().unwrap_or_default();
     assert!(words.starts_with("changed at 00:00:") && words.ends_with("(caller, agent)"), "{words}");
-    let answer = centre.ask("GET", &format!("{path}/audio"), &format!("{cookie}Range: bytes=700000-900000\r\n"), "");
+    let answer =
+        centre.ask("GET", &format!("{path}/audio"), &format!("{cookie}Range: bytes=700000-900000\r\n"), "");
     assert_eq!(answer.status, 503);
     assert_eq!(uses(&centre), [], "who got nothing did not listen");
     fs::remove_file(file.with_extension("proof")).expect("removed");
@@ -232,7 +261,8 @@ fn nobody_but_the_tenants_listeners_sees_a_recording() {
     let (centre, cookie) = centre();
     let agent = centre.sign_in("one");
     for part in ["", "/audio", "/proof", "/waveform", "/verification"] {
-        let (own, other) = (format!("/api/recordings/{}{part}", name(1)), format!("/api/recordings/{}{part}", name(2)));
+        let (own, other) =
+            (format!("/api/recordings/{}{part}", name(1)), format!("/api/recordings/{}{part}", name(2)));
         assert_eq!(centre.ask("GET", &own, "", "").status, 401, "{part}");
         assert_eq!(centre.ask("GET", &own, &agent, "").status, 403, "{part}");
         assert_eq!(centre.ask("GET", &other, &cookie, "").status, 404, "{part}");
@@ -244,7 +274,11 @@ fn nobody_but_the_tenants_listeners_sees_a_recording() {
     assert!(not_theirs.status == 303 && not_theirs.head.contains("location: /\r\n"), "{}", not_theirs.head);
     assert_eq!(centre.ask("GET", &format!("/archive/{}", name(2)), &cookie, "").status, 404);
     for odd in ["..", "%2e%2e%2fkey", "key", "a%00b", "x"] {
-        assert_eq!(centre.ask("GET", &format!("/api/recordings/{odd}/audio"), &cookie, "").status, 404, "{odd}");
+        assert_eq!(
+            centre.ask("GET", &format!("/api/recordings/{odd}/audio"), &cookie, "").status,
+            404,
+            "{odd}"
+        );
     }
     // Who listens takes no payments.
     let home = centre.ask("GET", "/", &cookie, "");
@@ -253,7 +287,9 @@ fn nobody_but_the_tenants_listeners_sees_a_recording() {
     assert_eq!(centre.ask("POST", "/api/payments", &format!("{JSON}{cookie}"), begin).status, 403);
     // Barred, they hear nothing more once it was looked.
     let directory = centre.house.directory.path("");
-    with_store(&directory, |store| store.disable_agent("lena", Timestamp::from_unix_millis(1_800_000_000_001)));
+    with_store(&directory, |store| {
+        store.disable_agent("lena", Timestamp::from_unix_millis(1_800_000_000_001))
+    });
     centre.house.pass(Duration::from_secs(40));
     assert_eq!(centre.ask("GET", &format!("/api/recordings/{}/audio", name(1)), &cookie, "").status, 401);
     assert_eq!(uses(&centre), []);
@@ -264,9 +300,13 @@ fn a_deleted_recording_keeps_its_facts_and_its_proof() {
     let (centre, cookie) = centre();
     let config = config(&centre.house.directory.path(""));
     let mut archive = Archive::open(&config).map_err(|error| error.to_string()).expect("it opens");
-    assert!(archive.delete(&name(1), "its time is over").map_err(|error| error.to_string()).expect("deleted"));
+    assert!(
+        archive.delete(&name(1), "its time is over").map_err(|error| error.to_string()).expect("deleted")
+    );
     let path = format!("/api/recordings/{}", name(1));
-    for (part, status) in [("", 200), ("/audio", 410), ("/waveform", 410), ("/verification", 410), ("/proof", 200)] {
+    for (part, status) in
+        [("", 200), ("/audio", 410), ("/waveform", 410), ("/verification", 410), ("/proof", 200)]
+    {
         assert_eq!(centre.ask("GET", &format!("{path}{part}"), &cookie, "").status, status, "{part}");
     }
     let page = centre.ask("GET", &format!("/archive/{}", name(1)), &cookie, "");
@@ -283,14 +323,30 @@ fn pages_of_the_archive_say_what_there_is_and_run_nothing_of_others() {
     assert!(list.body.contains("data-mark=\"secure-mode\">SecureMode</span>"), "{}", list.body);
     assert_eq!(centre.ask("GET", "/archive?from=soon", &cookie, "").status, 422);
     let page = centre.ask("GET", &format!("/archive/{}", name(1)), &cookie, "");
-    assert!(page.body.contains("00:00:10–00:00:23") && page.body.contains("abc@&#60;b&#62;sbc"), "{}", page.body);
+    assert!(
+        page.body.contains("00:00:10–00:00:23") && page.body.contains("abc@&#60;b&#62;sbc"),
+        "{}",
+        page.body
+    );
     let verify = centre.ask("GET", "/verify", "", "");
     let alone = centre.ask("GET", "/verify/page.html", "", "");
-    assert!(verify.head.contains("connect-src 'none'") && alone.head.contains("attachment"), "{}", verify.head);
+    assert!(
+        verify.head.contains("connect-src 'none'") && alone.head.contains("attachment"),
+        "{}",
+        verify.head
+    );
     for (page, scripts) in [(&list, 1), (&page, 1), (&verify, 1)] {
-        assert!(page.status == 200 && page.head.contains("no-store") && page.head.contains("frame-ancestors 'none'"));
+        assert!(
+            page.status == 200
+                && page.head.contains("no-store")
+                && page.head.contains("frame-ancestors 'none'")
+        );
         assert_eq!(page.body.matches("<script").count(), scripts);
-        assert!(!page.body.contains("<style") && !page.body.contains(" style=") && !page.body.contains(" onclick"));
+        assert!(
+            !page.body.contains("<style")
+                && !page.body.contains(" style=")
+                && !page.body.contains(" onclick")
+        );
     }
     for asset in ["archive.js", "verify.js"] {
         assert_eq!(centre.ask("GET", &format!("/assets/{asset}"), "", "").status, 200, "{asset}");
@@ -329,7 +385,11 @@ fn searches_among_a_hundred_thousand_recordings_are_quick() {
             ("a day", wanted(&|filter| filter.to = Some(Timestamp::from_unix_millis(2_000_000))), 51),
             ("a number", wanted(&|filter| filter.number = Some("4400000099990".into())), 1),
             ("no such order", wanted(&|filter| filter.order = Some("nothing".into())), 0),
-            ("far down", wanted(&|filter| filter.after = Some((Timestamp::from_unix_millis(3_000_000), "x".into()))), 51),
+            (
+                "far down",
+                wanted(&|filter| filter.after = Some((Timestamp::from_unix_millis(3_000_000), "x".into()))),
+                51,
+            ),
         ];
         for (what, filter, count) in searches {
             let began = Instant::now();

@@ -84,7 +84,10 @@ fn an_agent_is_added_barred_let_in_and_listed() {
     assert!(said.code == 0 && said.out.contains("may not sign in any more"), "{said:?}");
     assert!(own.list()["users"][0]["disabled"].is_string());
     let said = own.user(&["list"]);
-    assert_eq!(said.out, "NAME  TENANT   ROLE   STATE     LAST SIGN-IN\nanna  example  agent  disabled  never\n");
+    assert_eq!(
+        said.out,
+        "NAME  TENANT   ROLE   STATE     LAST SIGN-IN\nanna  example  agent  disabled  never\n"
+    );
     assert_eq!(own.user(&["enable", "ANNA"]).code, 0);
     assert!(own.list()["users"][0]["disabled"].is_null());
     assert_eq!(own.told("another long sentence\r\n", &["password", "anna"]).code, 0);
