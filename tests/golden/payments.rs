@@ -136,7 +136,7 @@ fn told(appliance: &mut Appliance) -> Vec<CallEvent> {
 fn lives(appliance: &mut Appliance) -> Vec<i64> {
     let life = |event| match event {
         CallEvent::Begun(begun) => i64::from(begun.call.slot) + 1,
-        CallEvent::Ended { call } => -i64::from(call.slot) - 1,
+        CallEvent::Ended { call, .. } => -i64::from(call.slot) - 1,
         other => panic!("{other:?}"),
     };
     told(appliance).into_iter().map(life).collect()
@@ -211,10 +211,9 @@ fn no_flood_of_calls_delays_what_ends_secure_mode_and_nothing_is_lost() {
     assert!(told(&mut appliance).is_empty());
     appliance.set_room_for_events(3);
     appliance.wait(1);
-    assert_eq!(
-        told(&mut appliance),
-        [CallEvent::MediaLost { call }, CallEvent::ForcedOff { call }, CallEvent::Ended { call: ended }]
-    );
+    let told = told(&mut appliance);
+    assert_eq!(told[..2], [CallEvent::MediaLost { call }, CallEvent::ForcedOff { call }]);
+    assert!(matches!(told[2..], [CallEvent::Ended { call, .. }] if call == ended), "{told:?}");
     assert!(appliance.counter(Counter::CallEventsDelayed) >= 30);
     appliance.set_room_for_events(usize::MAX);
     appliance.wait(1);

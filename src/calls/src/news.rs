@@ -93,7 +93,8 @@ impl Calls {
         if let Some(call) = self.table.get_mut(slot)
             && !core::mem::replace(&mut call.told_ended, true)
         {
-            self.news.push(CallEvent::Ended { call: handle });
+            let at = call.legs.iter().filter_map(|leg| leg.ended).max();
+            self.news.push(CallEvent::Ended { call: handle, at });
         }
     }
 

@@ -11,6 +11,8 @@ pub enum CallEvent {
     Ended {
         /// The call.
         call: CallHandle,
+        /// When the message came that ended it; `None` where none did and it was given up.
+        at: Option<Instant>,
     },
     /// It is in SecureMode and its caller's audio has stopped coming, discontinuous transmission aside.
     MediaLost {

@@ -198,7 +198,7 @@ impl Network {
                 CallEvent::Begun(begun) => {
                     assert_eq!(self.told.insert(begun.call, true), None, "each call begins once");
                 }
-                CallEvent::Ended { call } => {
+                CallEvent::Ended { call, .. } => {
                     assert_eq!(self.told.insert(*call, false), Some(true), "each call that began ends once");
                 }
                 CallEvent::MediaLost { call } | CallEvent::ForcedOff { call } => {

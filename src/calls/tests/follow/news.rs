@@ -1,7 +1,7 @@
 //! What is told of calls. That each begins once and ends once is seen to after every step of every test.
 
 use calls::{Limits, SecureDefault};
-use handover::{CallBegun, CallEvent, CallHandle, FlowMode, MaskKey, Rules, WireId};
+use handover::{CallBegun, CallEvent, CallHandle, FlowMode, Instant, MaskKey, Rules, WireId};
 
 use crate::network::*;
 
@@ -13,8 +13,8 @@ fn begun(network: &Network) -> CallBegun {
     begun.expect("a call began")
 }
 
-fn ended(call: CallHandle) -> CallEvent {
-    CallEvent::Ended { call }
+fn ended(call: CallHandle, at: Option<Instant>) -> CallEvent {
+    CallEvent::Ended { call, at }
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn the_end_is_told_when_all_legs_have_ended_and_not_again_when_the_call_is_forgo
     network.call_up("call-1");
     let call = network.find("call-1");
     network.hang_up("call-1");
-    assert_eq!(network.last_news, [ended(call)]);
+    assert_eq!(network.last_news, [ended(call, Some(network.now))]);
     network.seconds(60);
     assert!(network.calls.is_empty() && network.last_news.is_empty());
 }
@@ -70,7 +70,7 @@ fn the_end_is_told_of_calls_that_are_evicted_or_expire() {
     network.send(Carrier, request("INVITE", 1));
     let first = network.find("call-1");
     network.send(Carrier, request("INVITE", 1).call("call-2"));
-    assert_eq!(network.last_news.first(), Some(&ended(first)));
+    assert_eq!(network.last_news.first(), Some(&ended(first, None)));
     let second = begun(&network).call;
     network.seconds(100_000);
     assert!(network.calls.is_empty());

@@ -169,7 +169,7 @@ fn a_call_that_ended_loses_nobody() {
     network.hear(AGENT, 5000, Content::Audio);
     assert_eq!(enter(&mut network, call), Ok(()));
     network.hang_up("call-1");
-    assert_eq!(network.last_news, [CallEvent::Ended { call }]);
+    assert_eq!(network.last_news, [CallEvent::Ended { call, at: Some(network.now) }]);
     network.apply(Vec::new());
     network.seconds(60);
     assert!(network.calls.is_empty());

@@ -293,14 +293,14 @@ impl Desk {
                     self.figures.calls_unknown += 1;
                 }
             }
-            CallEvent::Ended { call } => {
+            CallEvent::Ended { call, at } => {
                 self.pairing.call_ended(call);
                 let payment = self.calls.get(call).and_then(|known| known.payment);
                 if let Some(id) = payment {
                     self.give(now, id, Input::HungUp { call });
                 }
                 self.calls.remove(call);
-                self.recorded_ended(now, call);
+                self.recorded_ended(now, call, at);
             }
             CallEvent::MediaLost { call } => self.tell(now, call, Input::MediaLost { call }),
             CallEvent::ForcedOff { call } => self.tell(now, call, Input::ForcedOff { call }),

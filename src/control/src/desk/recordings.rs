@@ -285,14 +285,14 @@ impl Desk {
         self.record(now, call);
     }
 
-    /// A call is over, and has been let go.
-    pub(super) fn recorded_ended(&mut self, now: Instant, call: CallHandle) {
+    /// A call is over since `at`, where that is known, and has been let go.
+    pub(super) fn recorded_ended(&mut self, now: Instant, call: CallHandle, at: Option<Instant>) {
         self.recordings.keyed.remove(&call);
         if let Some(link) = &self.recordings.link {
             link.kept().suspended.remove(&call);
         }
         if self.recordings.recorded.remove(&call).is_some() {
-            self.recordings.order(RecordingOrder::End { call, at: now });
+            self.recordings.order(RecordingOrder::End { call, at: at.unwrap_or(now) });
         }
         self.line_ended(now, call);
     }

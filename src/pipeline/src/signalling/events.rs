@@ -74,7 +74,7 @@ impl Events {
 
     fn offer<B>(&mut self, event: CallEvent, counters: &Counters, out: &mut impl Outputs<B>) {
         // Who was never told of the beginning is not told of the end.
-        if let CallEvent::Ended { call } = &event
+        if let CallEvent::Ended { call, .. } = &event
             && self.unknown.remove(call)
         {
             return;

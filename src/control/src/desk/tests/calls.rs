@@ -10,7 +10,7 @@ fn calls_that_ended_are_forgotten_and_there_are_no_more_than_may_be() {
     }
     assert_eq!((rig.desk.calls.len(), rig.desk.figures.calls_unknown), (16, 4));
     for slot in 0..20 {
-        rig.desk.call_event(rig.now, CallEvent::Ended { call: CallHandle { slot, generation: 0 } });
+        rig.desk.call_event(rig.now, CallEvent::Ended { call: CallHandle { slot, generation: 0 }, at: None });
     }
     assert_eq!(rig.desk.calls.len(), 0);
 }

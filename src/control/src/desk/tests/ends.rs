@@ -82,7 +82,7 @@ fn a_hang_up_wipes_what_was_keyed_and_the_page_goes_after_a_while() {
     let name = rig.paired();
     let before = rig.config.vault.free();
     rig.keys(CALL, Side::Carrier, "41111");
-    rig.desk.call_event(rig.now, CallEvent::Ended { call: CALL });
+    rig.desk.call_event(rig.now, CallEvent::Ended { call: CALL, at: None });
     assert_eq!(rig.stage(&name), Shown::Stopped(Stop::HungUp));
     rig.wait(200);
     assert!(rig.config.vault.free() > before, "the field's place is free again");

@@ -80,10 +80,14 @@ fn a_call_of_a_tenant_who_records_is_recorded_from_its_beginning_to_its_end() {
     rig.call_begins(CALL, "+442079460100");
     rig.turn();
     assert!(ring.is_empty() && recorded(&rig).len() == 1);
+    // Told late, it is over since its last message came.
+    let at = rig.now;
+    rig.wait(40);
+    let _meanwhile = taken(&ring);
     for call in [CALL, OTHER_CALL] {
-        rig.desk.call_event(rig.now, CallEvent::Ended { call });
+        rig.desk.call_event(rig.now, CallEvent::Ended { call, at: Some(at) });
     }
-    assert_eq!(taken(&ring), [RecordingOrder::End { call: CALL, at: rig.now }]);
+    assert_eq!(taken(&ring), [RecordingOrder::End { call: CALL, at }]);
 }
 
 #[test]
@@ -101,7 +105,7 @@ fn what_the_recorder_has_no_room_for_is_told_in_order_later() {
     rig.call_begins(CALL, "+442079460100");
     rig.call_begins(OTHER_CALL, "+442079460100");
     rig.desk.suspend(rig.now, CALL, None).expect("it is recorded");
-    rig.desk.call_event(rig.now, CallEvent::Ended { call: OTHER_CALL });
+    rig.desk.call_event(rig.now, CallEvent::Ended { call: OTHER_CALL, at: None });
     let mut orders = Vec::new();
     for _ in 0..8 {
         orders.extend(taken(&ring));
@@ -120,7 +124,7 @@ fn orders_that_nobody_takes_are_bounded() {
     for generation in 2..1_000 {
         let call = CallHandle { slot: 9, generation };
         rig.call_begins(call, "+442079460100");
-        rig.desk.call_event(rig.now, CallEvent::Ended { call });
+        rig.desk.call_event(rig.now, CallEvent::Ended { call, at: None });
         rig.turn();
     }
     assert_eq!(rig.desk.suspend(rig.now, CALL, None), Err(NotSuspended::Busy));
@@ -317,7 +321,7 @@ fn a_reference_that_is_keyed_suspends_and_the_page_shows_it() {
     rig.wait(61_000);
     assert_eq!(page(&rig)["stage"], "recording");
     assert_eq!(rig.desk.click_line(rig.now, &agent, true), Some(Ok(())));
-    rig.desk.call_event(rig.now, CallEvent::Ended { call: CALL });
+    rig.desk.call_event(rig.now, CallEvent::Ended { call: CALL, at: None });
     assert_eq!(page(&rig)["stage"], "call_over");
     assert_eq!(rig.desk.click_line(rig.now, &agent, true), None);
     rig.wait(121_000);
