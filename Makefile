@@ -12,8 +12,8 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 BUILD_PACKAGES := gcc libc6-dev libclang-dev libdpdk-dev pkg-config
-LIVE_PACKAGES := baresip-core chromium chromium-driver ethtool fonts-dejavu-core iproute2 multimon-ng python3-pip sip-tester tshark \
-	util-linux
+LIVE_PACKAGES := baresip-core chromium chromium-driver ethtool ffmpeg fonts-dejavu-core iproute2 multimon-ng python3-pip sip-tester \
+	sox tshark util-linux
 BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
 PEER_PACKAGES := libspandsp-dev multimon-ng

@@ -24,6 +24,7 @@ mod links;
 mod payment_faults;
 mod payments;
 mod payments_rest;
+mod recordings;
 mod rest;
 mod streams;
 

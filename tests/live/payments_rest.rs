@@ -24,7 +24,7 @@ use keyhush_tests::rest::{Card, Find, Secrets, What, keyed};
 use crate::{hosts, sandboxed};
 
 mod cards;
-mod script;
+pub(crate) mod script;
 
 use script::{ENDINGS, Ending, KEYS, UnderWay};
 

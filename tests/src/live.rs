@@ -43,6 +43,7 @@ pub mod phone;
 pub mod plain_agent;
 pub mod process;
 pub mod provider;
+pub mod recordings;
 pub mod sandbox;
 pub mod sipp;
 pub mod small_call;

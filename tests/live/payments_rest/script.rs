@@ -14,7 +14,7 @@ use super::cards::miskeyed;
 
 /// How a payment is to end.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Approved,
     /// After five seconds.
     ApprovedLate,
@@ -73,22 +73,22 @@ const RESOLVED: Duration = Duration::from_secs(120);
 const QUIET: Duration = Duration::from_millis(2_200);
 
 /// A payment that is under way.
-pub(super) struct UnderWay {
+pub(crate) struct UnderWay {
     pub(super) payment: PlainPayment,
     pub(super) call: SmallCall,
     card: Card,
     keys: Keys,
     /// How often keys had to be pressed again: audio that a busy machine sends late is lost.
-    pub(super) again: u32,
+    pub(crate) again: u32,
 }
 
 /// What is told of a payment that is over.
-pub(super) struct Told {
+pub(crate) struct Told {
     /// What marked the caller's packets.
-    pub(super) ssrc: [u8; 4],
-    pub(super) again: u32,
+    pub(crate) ssrc: [u8; 4],
+    pub(crate) again: u32,
     /// What the page said, where the payment was stopped.
-    pub(super) stopped: Option<String>,
+    pub(crate) stopped: Option<String>,
 }
 
 impl Ending {
@@ -117,7 +117,7 @@ impl Ending {
 
 impl UnderWay {
     /// Begins payment `place` and the call for it, until the caller may key the number.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         hosts: [&Host; 2],
         (agent, number): (&PlainAgent, &str),
         place: u16,
@@ -137,7 +137,7 @@ impl UnderWay {
     }
 
     /// Goes on until it has ended so, or is stopped because the machine was too busy for voice.
-    pub(super) fn end(mut self, ending: Ending) -> Outcome<Told> {
+    pub(crate) fn end(mut self, ending: Ending) -> Outcome<Told> {
         let played = self.play(ending);
         let shown = self.payment.shown()?;
         let is_stopped = shown["stage"] == "stopped";

@@ -16,6 +16,7 @@ use super::keyhush::{self, Keyhush};
 use super::network::Host;
 use super::phone::{Line, Phone, Sound};
 use super::provider::Place;
+use super::recordings;
 use super::sandbox::ROOT;
 use super::{During, Outcome, Trouble};
 
@@ -194,7 +195,7 @@ fn furnish_for(
     provider: &Place,
     agents: &[(String, &str)],
 ) -> Outcome<String> {
-    let settings = keyhush::wires(pairs)? + &tables(port)?;
+    let settings = keyhush::wires(pairs)? + &tables(port)? + &recordings::furnish()?;
     write_tenants(provider)?;
     let file = keyhush::write_settings(&settings)?;
     for (name, tenant) in agents {
@@ -234,7 +235,7 @@ directory = \"{}\"
     ))
 }
 
-/// Harbour shows as much of a card number as may be shown, meadow nothing.
+/// Harbour shows as much of a card number as may be shown and records its calls, meadow does neither.
 fn write_tenants(provider: &Place) -> Outcome<()> {
     let directory = Path::new(ROOT).join("tenants");
     fs::create_dir_all(&directory).during("making the tenants' directory")?;
@@ -246,7 +247,8 @@ fn write_tenants(provider: &Place) -> Outcome<()> {
     let tenant = |name: &str, numbers: &str, display: &str| {
         format!("name = \"{name}\"\nnumbers = [\"{numbers}\"]\n\n[pan_display]\n{display}\n{psp}")
     };
-    let harbour = tenant("Harbour Insurance", "+442079460120-29", "first_six = true\nlast_four = true");
+    let harbour = tenant("Harbour Insurance", "+442079460120-29", "first_six = true\nlast_four = true")
+        + "\n[recording]\nrecord = true\n";
     let meadow = tenant("Meadow Travel", "+442079460150-59", "first_six = false\nlast_four = false");
     for (id, text) in [("harbour", harbour), ("meadow", meadow)] {
         fs::write(directory.join(format!("{id}.toml")), text).during("writing a tenant")?;
