@@ -21,6 +21,8 @@ use super::recorder::{RecorderConfig, RecorderHandle, key_of, start};
 use super::{Archive, ArchiveConfig, about, archive, proof_beside};
 use crate::store::Timestamp;
 
+mod load;
+
 const SECOND: u64 = 1_000_000_000;
 /// When the lcores' clock stands at the tests' beginning.
 const BEGIN: u64 = 77 * SECOND;
