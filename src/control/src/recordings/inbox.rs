@@ -8,9 +8,11 @@
 //! Names that begin with a dot, or end in `.part` or `.tmp`, are still being written. A file is taken when it has been at rest for two
 //! seconds. A kill between any two steps leaves nothing behind but work: the next start does what is missing.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use recording::ledger::Event;
 use recording::proof::Proof;
 use recording::store::is_name;
 use recording::verify::{AudioFile, Unreadable, verify_with};
+use rustix::fs::OFlags;
 
 use super::archive::{Archive, ArchiveConfig, ArchiveError};
 use super::now_micros;
@@ -37,8 +40,10 @@ const AT_REST: u64 = 2_000;
 const UNFINISHED: u64 = 60_000;
 /// After the disk or the ledger failed.
 const AFTER_FAILURE: u64 = 10_000;
-/// The longest file: a WAV file's sizes have 32 bits.
-const LONGEST: u64 = u32::MAX as u64 + 8;
+/// The longest file, which is in memory while it is signed, beside calls that need theirs: four hours of two channels in PCM.
+const LONGEST: u64 = 512 * 1024 * 1024;
+/// The longest proof that is read: that of a recording of a day has 22 million bytes.
+const LONGEST_PROOF: u64 = 64 * 1024 * 1024;
 /// Files of one name that are told apart.
 const MOST_OF_A_NAME: u32 = 100_000;
 
@@ -110,6 +115,8 @@ struct Watch {
     /// What lies there, and since when it looks so.
     seen: HashMap<PathBuf, (Looks, u64)>,
     not_before: u64,
+    /// Folders where something failed, and until when they wait: no tenant waits for another's.
+    waiting: HashMap<PathBuf, u64>,
 }
 
 /// Why a file is not signed now.
@@ -130,7 +137,8 @@ impl From<io::Error> for Not {
 
 impl Watch {
     fn new(directory: &Path, archive: Archive, figures: Arc<InboxFigures>) -> Watch {
-        Watch { directory: directory.to_owned(), archive, figures, seen: HashMap::new(), not_before: 0 }
+        let (directory, seen, waiting) = (directory.to_owned(), HashMap::new(), HashMap::new());
+        Watch { directory, archive, figures, seen, not_before: 0, waiting }
     }
 
     /// Looks once, and does what can be done.
@@ -138,12 +146,20 @@ impl Watch {
         if now < self.not_before {
             return;
         }
-        let found = match look(&self.directory) {
-            Ok(found) => found,
-            Err(_) => return self.failed(now),
+        let Ok(Found { files, unread }) = look(&self.directory) else {
+            self.figures.failures.fetch_add(1, Ordering::Relaxed);
+            self.not_before = now + AFTER_FAILURE;
+            return;
         };
+        self.waiting.retain(|_, until| now < *until);
+        unread.iter().for_each(|folder| self.failed(folder, now));
         let mut before = std::mem::take(&mut self.seen);
-        for (path, looks) in found {
+        for (path, looks) in files {
+            let folder = path.parent().unwrap_or(&self.directory).to_owned();
+            if self.waiting.contains_key(&folder) {
+                self.seen.extend(before.remove_entry(&path));
+                continue;
+            }
             let since = match before.remove(&path) {
                 Some((same, since)) if same == looks => since,
                 _ => now,
@@ -157,15 +173,25 @@ impl Watch {
                 Err(Not::Refused(why)) => self.refuse(&path, &why),
                 Err(Not::Failed) => {
                     self.seen.insert(path, (looks, since));
-                    return self.failed(now);
+                    self.failed(&folder, now);
                 }
             }
         }
     }
 
-    fn failed(&mut self, now: u64) {
-        self.figures.failures.fetch_add(1, Ordering::Relaxed);
-        self.not_before = now + AFTER_FAILURE;
+    fn failed(&mut self, folder: &Path, now: u64) {
+        if let Entry::Vacant(waiting) = self.waiting.entry(folder.to_owned()) {
+            self.figures.failures.fetch_add(1, Ordering::Relaxed);
+            waiting.insert(now + AFTER_FAILURE);
+        }
+    }
+
+    /// The folder in which a file lies: the inbox itself, or a tenant's.
+    fn folder(&self, path: &Path) -> io::Result<Folder> {
+        match path.parent() {
+            Some(folder) if folder != self.directory => Folder::open(folder),
+            _ => Folder::followed(&self.directory),
+        }
     }
 
     fn take(&mut self, path: &Path, looks: Looks) -> Result<(), Not> {
@@ -180,7 +206,9 @@ impl Watch {
                 "it lies in no tenant's directory: put it into INBOX/TENANT".to_owned(),
             ));
         };
-        let (bytes, looked) = read(path)?;
+        let own = self.folder(path)?;
+        let path = own.at(name);
+        let (bytes, looked) = read(&path, LONGEST)?;
         if looked != looks {
             return Err(Not::Unfinished);
         }
@@ -190,8 +218,7 @@ impl Watch {
             Err(fault) => return Err(Not::Refused(fault.to_string())),
         }
         let key = self.archive.signing_key().map_err(|_| Not::Failed)?;
-        let signed = folder.join("signed");
-        directory(&signed)?;
+        let signed = own.below("signed")?;
         let (to, proof) = place(&signed, name, &bytes, &key)?;
         let proof = match proof {
             Some(proof) => proof,
@@ -203,33 +230,81 @@ impl Watch {
         };
         let event = Event::Proof { recording: proof.statement().recording.clone(), proof: proof.name() };
         self.archive.ledger().add(&[event], now_micros(), &key).map_err(|_| Not::Failed)?;
-        move_to(path, &to)?;
+        move_to(&path, &to)?;
         Ok(())
     }
 
     /// Puts a file aside with the reason. Where even that cannot be done it is looked at again.
     fn refuse(&self, path: &Path, why: &str) {
         let done = || -> io::Result<()> {
-            let folder = path.parent().unwrap_or(&self.directory).join("refused");
-            directory(&folder)?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let to =
-                free(&folder, &name, "why").ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
+            let own = self.folder(path)?;
+            let folder = own.below("refused")?;
+            let name = path.file_name().unwrap_or_default();
+            let to = free(&folder, &name.to_string_lossy(), "why");
+            let to = to.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
             super::write_whole(&beside(&to, "why"), format!("{why}\n").as_bytes())?;
-            move_to(path, &to)
+            move_to(&own.at(name), &to)
         };
         let counter = if done().is_ok() { &self.figures.refused } else { &self.figures.failures };
         counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
+/// A directory that is open: who may write above it can put another, or a link, where it was, and changes nothing here.
+struct Folder(File);
+
+impl Folder {
+    /// Opens a directory that is no link: its owner must not lead us where only we may write.
+    fn open(path: &Path) -> io::Result<Folder> {
+        Folder::with(path, OFlags::DIRECTORY | OFlags::NOFOLLOW)
+    }
+
+    /// Opens one to which a link may lead: whoever has set Keyhush up has named it.
+    fn followed(path: &Path) -> io::Result<Folder> {
+        Folder::with(path, OFlags::DIRECTORY)
+    }
+
+    fn with(path: &Path, flags: OFlags) -> io::Result<Folder> {
+        OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path).map(Folder)
+    }
+
+    /// The directory of that name in it, which is made where there is none.
+    fn below(&self, name: &str) -> io::Result<Folder> {
+        let path = self.at(name);
+        match fs::DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Folder::open(&path),
+        }
+    }
+
+    /// The path of what has that name in it, which is good while this is open.
+    fn at(&self, name: impl AsRef<Path>) -> PathBuf {
+        Path::new("/proc/self/fd").join(self.0.as_raw_fd().to_string()).join(name)
+    }
+}
+
+/// What lies in the inbox.
+#[derive(Default)]
+struct Found {
+    files: Vec<(PathBuf, Looks)>,
+    /// Tenants' directories that cannot be read.
+    unread: Vec<PathBuf>,
+}
+
 /// The files that lie in a directory and in those of tenants below it.
-fn look(root: &Path) -> io::Result<Vec<(PathBuf, Looks)>> {
-    let mut found = Vec::new();
+fn look(root: &Path) -> io::Result<Found> {
+    let mut found = Found::default();
     let mut folders = vec![(root.to_owned(), true)];
     while let Some((folder, is_root)) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
+        let entries = match fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) if is_root => return Err(error),
+            Err(_) => {
+                found.unread.push(folder);
+                continue;
+            }
+        };
+        for entry in entries {
             let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
             let is_passing = name.starts_with('.') || name.ends_with(".part") || name.ends_with(".tmp");
             if is_passing || matches!(&*name, "signed" | "refused") {
@@ -240,11 +315,11 @@ fn look(root: &Path) -> io::Result<Vec<(PathBuf, Looks)>> {
             if metadata.is_dir() && is_root {
                 folders.push((path, false));
             } else if metadata.is_file() {
-                found.push((path, looks(&metadata)));
+                found.files.push((path, looks(&metadata)));
             }
         }
     }
-    found.sort();
+    found.files.sort();
     Ok(found)
 }
 
@@ -252,15 +327,21 @@ fn looks(metadata: &fs::Metadata) -> Looks {
     (metadata.len(), metadata.mtime(), metadata.mtime_nsec())
 }
 
-fn read(path: &Path) -> Result<(Vec<u8>, Looks), Not> {
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-    let mut file = OpenOptions::new().read(true).custom_flags(no_follow).open(path)?;
+/// Reads a file whole. Where there is no file any more but a link or a pipe, nobody is waited for.
+fn read(path: &Path, longest: u64) -> Result<(Vec<u8>, Looks), Not> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut file = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)?;
     let metadata = file.metadata()?;
-    if metadata.len() > LONGEST {
-        return Err(Not::Refused("longer than a WAV file can be".to_owned()));
+    if !metadata.is_file() {
+        return Err(Not::Unfinished);
     }
     let mut bytes = Vec::new();
-    (&mut file).take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if metadata.len() <= longest {
+        (&mut file).take(longest + 1).read_to_end(&mut bytes)?;
+    }
+    if metadata.len().max(bytes.len() as u64) > longest {
+        return Err(Not::Refused(format!("longer than {} MB", longest / 1024 / 1024)));
+    }
     Ok((bytes, looks(&file.metadata()?)))
 }
 
@@ -279,16 +360,26 @@ fn sign(bytes: &[u8], name: &str, tenant: Text, looks: Looks, key: &SigningKey) 
 
 /// Where a file goes when it is signed. Systems name voicemails alike: a name that is taken gets a number, unless what lies there is
 /// the proof of this very file, which a kill kept from following it.
-fn place(signed: &Path, name: &str, bytes: &[u8], key: &SigningKey) -> Result<(PathBuf, Option<Proof>), Not> {
+fn place(
+    signed: &Folder,
+    name: &str,
+    bytes: &[u8],
+    key: &SigningKey,
+) -> Result<(PathBuf, Option<Proof>), Not> {
     for number in 1..=MOST_OF_A_NAME {
-        let to = signed.join(numbered(name, number));
+        let to = signed.at(numbered(name, number));
         if to.exists() {
             continue;
         }
-        match fs::read(proof_of(&to)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((to, None)),
-            Err(error) => return Err(error.into()),
-            Ok(proof) => {
+        let proof = proof_of(&to);
+        if fs::symlink_metadata(&proof).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok((to, None));
+        }
+        match read(&proof, LONGEST_PROOF) {
+            Err(Not::Failed) => return Err(Not::Failed),
+            // What lies there is no proof, and another's place.
+            Err(_) => {}
+            Ok((proof, _)) => {
                 let trust = Trust::in_key(key.public());
                 let proof = Proof::from_bytes(&proof).ok();
                 if let Some(proof) = proof.filter(|proof| verify_with(bytes, proof, &trust).is_genuine()) {
@@ -300,8 +391,8 @@ fn place(signed: &Path, name: &str, bytes: &[u8], key: &SigningKey) -> Result<(P
     Err(Not::Refused("too many files of this name are signed already".to_owned()))
 }
 
-fn free(folder: &Path, name: &str, ending: &str) -> Option<PathBuf> {
-    let mut places = (1..=MOST_OF_A_NAME).map(|number| folder.join(numbered(name, number)));
+fn free(folder: &Folder, name: &str, ending: &str) -> Option<PathBuf> {
+    let mut places = (1..=MOST_OF_A_NAME).map(|number| folder.at(numbered(name, number)));
     places.find(|to| !to.exists() && !beside(to, ending).exists())
 }
 
@@ -323,10 +414,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     whole.push(".");
     whole.push(ending);
     PathBuf::from(whole)
-}
-
-fn directory(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn move_to(from: &Path, to: &Path) -> io::Result<()> {

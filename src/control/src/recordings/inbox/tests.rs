@@ -162,3 +162,79 @@ fn a_ledger_that_fails_is_asked_again_later() {
     watch.pass(12_000);
     assert_eq!(counts(&watch), [1, 0, 1]);
 }
+
+/// Who may write into a tenant's directory must not have us write, or move files, where only we may.
+#[test]
+fn links_in_a_tenants_directory_lead_nowhere() {
+    let (place, config) = place("links");
+    let mut watch = watch(&place, &config);
+    let (inbox, keys) = (place.0.join("inbox/acme"), watch.archive.keys_directory());
+    fs::create_dir_all(&keys).unwrap();
+    std::os::unix::fs::symlink(&keys, inbox.join("refused")).unwrap();
+    std::os::unix::fs::symlink(&keys, inbox.join("signed")).unwrap();
+    let theirs = SigningKey::from_seed(&[66; 32]).public();
+    fs::write(inbox.join("theirs.pem"), theirs.to_pem().unwrap()).unwrap();
+    fs::write(inbox.join("call.wav"), audio(7)).unwrap();
+    for now in [0, 2_000, 13_000] {
+        watch.pass(now);
+    }
+    let names: Vec<_> = fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let own = format!("{}.pem", SigningKey::from_seed(&[3; 32]).public().id());
+    assert!(names.iter().all(|name| *name == *own), "{names:?}");
+    assert_eq!(counts(&watch)[..2], [0, 0]);
+    // Nor is a file written through a link.
+    fs::remove_file(inbox.join("signed")).unwrap();
+    fs::create_dir(inbox.join("signed")).unwrap();
+    let precious = place.0.join("precious");
+    fs::write(&precious, "ours").unwrap();
+    std::os::unix::fs::symlink(&precious, inbox.join("signed/call.wav.proof.new")).unwrap();
+    for now in [30_000, 32_000, 45_000] {
+        watch.pass(now);
+    }
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "ours");
+    assert!(inbox.join("signed/call.wav").exists());
+}
+
+#[test]
+fn a_tenants_failing_directory_is_no_concern_of_the_others() {
+    let (place, config) = place("fair");
+    let mut watch = watch(&place, &config);
+    let inbox = place.0.join("inbox");
+    fs::create_dir(inbox.join("zeta")).unwrap();
+    fs::write(inbox.join("acme/signed"), "no directory").unwrap();
+    fs::write(inbox.join("acme/call.wav"), audio(1)).unwrap();
+    fs::write(inbox.join("zeta/call.wav"), audio(2)).unwrap();
+    watch.pass(0);
+    watch.pass(2_000);
+    assert_eq!(counts(&watch), [1, 0, 1]);
+    assert!(inbox.join("zeta/signed/call.wav").exists());
+    // And it is tried again itself.
+    fs::remove_file(inbox.join("acme/signed")).unwrap();
+    watch.pass(3_000);
+    assert_eq!(counts(&watch), [1, 0, 1], "too early");
+    watch.pass(12_000);
+    assert_eq!(counts(&watch), [2, 0, 1]);
+}
+
+#[test]
+fn a_file_that_would_fill_the_memory_is_refused_unread() {
+    let (place, config) = place("huge");
+    let mut watch = watch(&place, &config);
+    let inbox = place.0.join("inbox/acme");
+    // Its length costs who puts it there nothing.
+    File::create(inbox.join("huge.wav")).unwrap().set_len(LONGEST + 1).unwrap();
+    watch.pass(0);
+    watch.pass(2_000);
+    assert_eq!(counts(&watch), [0, 1, 0]);
+    assert!(fs::read_to_string(inbox.join("refused/huge.wav.why")).unwrap().contains("longer than 512 MB"));
+}
+
+/// What was a file when it was looked at may be a pipe when it is opened.
+#[test]
+fn nobody_is_waited_for_at_a_pipe() {
+    let (place, config) = place("pipe");
+    let mut watch = watch(&place, &config);
+    let pipe = place.0.join("inbox/acme/call.wav");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    assert!(matches!(watch.take(&pipe, (0, 0, 0)), Err(Not::Unfinished)));
+}
