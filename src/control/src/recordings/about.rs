@@ -1,8 +1,9 @@
 //! What a call is, to its recording: kept sealed with it, signed in its proof, and found in the index.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use handover::{Instant, Side};
@@ -120,16 +121,24 @@ pub(super) fn beside(directory: &Path, name: &str) -> PathBuf {
     directory.join("running").join(format!("{first}.about"))
 }
 
-/// What is known of a recording whose file says `about`.
+/// What is known of a recording whose file says `about`. That was sealed with it; what lies beside it was not, and may have been changed,
+/// or be empty after a loss of power: it is believed in nothing but what was learned.
 pub(super) fn newest(directory: &Path, name: &str, about: &[u8]) -> About {
-    fs::read(beside(directory, name)).map_or_else(|_| About::of_bytes(about), |bytes| About::of_bytes(&bytes))
+    let sealed = About::of_bytes(about);
+    let beside = fs::read(beside(directory, name)).ok();
+    match beside.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+        Some(About { agents, orders, ran_out, .. }) => About { agents, orders, ran_out, ..sealed },
+        None => sealed,
+    }
 }
 
 /// Keeps what was learned. It is brought to the disk with the recordings.
 pub(super) fn keep(directory: &Path, name: &str, about: &About) -> io::Result<()> {
     let path = beside(directory, name);
     let new = path.with_extension("about-new");
-    fs::write(&new, about.bytes())?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(&about.bytes())?;
     fs::rename(&new, &path)
 }
 
@@ -234,4 +243,31 @@ pub(super) fn row(statement: &Statement, file: String, bytes: u64) -> Recording 
 /// The hashes of a recording's seconds → the tree that is signed.
 pub(super) fn tree(leaves: Vec<Hash>) -> recording::merkle::Tree {
     leaves.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_a_recording_changes_nothing_that_was_sealed_with_it() {
+        let root = std::env::temp_dir().join(format!("keyhush-about-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(root.join("running")).unwrap();
+        let sealed = About { caller: "+442079460123".into(), keep_days: 30, ..About::default() };
+        let forged =
+            About { caller: "+1".into(), keep_days: 1, agents: vec!["anna".into()], ..About::default() };
+        keep(&root, "one", &forged).unwrap();
+        let path = beside(&root, "one.2");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let newest_of = || newest(&root, "one.2", &sealed.bytes());
+        assert_eq!(newest_of(), About { agents: vec!["anna".into()], ..sealed.clone() });
+        for damaged in [&b""[..], b"\0\0\0", b"{"] {
+            fs::write(&path, damaged).unwrap();
+            assert_eq!(newest_of(), sealed, "{damaged:?}");
+        }
+        fs::remove_dir_all(&root).unwrap();
+    }
 }
