@@ -14,13 +14,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use recording::document::{Text, Word};
-use recording::keys::SigningKey;
+use recording::keys::{SigningKey, Trust};
 use recording::ledger::Event;
 use recording::merkle::Hash;
 use recording::proof::{Proof, Statement};
 use recording::sealed::Head;
 use recording::second::{End, GapCause, Second, SecondSink};
 use recording::store;
+use recording::verify::refused;
 
 use super::about::{self, About};
 use super::archive::{Archive, ArchiveError, proof_beside};
@@ -177,6 +178,7 @@ impl Notary {
         let closed: HashSet<&PathBuf> = self.steps.iter().filter_map(Step::audio).collect();
         let named = files.into_iter().filter(|audio| !closed.contains(audio));
         let named = named.filter_map(|audio| Some((Word::new(audio.file_stem()?.to_str()?)?, audio)));
+        let trust = self.archive.trust().unwrap_or_else(|_| Trust::in_key(self.key.public()));
         let (mut all, mut undone) = (Vec::new(), Vec::new());
         self.archive.ledger().with(|ledger| {
             all.extend(named.map(|(name, audio)| (ledger.find(&name).is_some(), name, audio)));
@@ -195,8 +197,11 @@ impl Notary {
                 Some(_) if is_in_ledger => (),
                 _ => {
                     let proof = fs::read(&proof).ok().and_then(|bytes| Proof::from_bytes(&bytes).ok());
-                    let proof = proof.filter(|proof| proof.statement().recording == name);
-                    // One that does not read as a proof is for people to look at, and no reason not to record.
+                    let proof = proof.filter(|proof| {
+                        proof.statement().recording == name && refused(proof, &trust).is_none()
+                    });
+                    // One that is no proof, or not signed by us, is for people to look at, and no reason not to record. It must not
+                    // come into the ledger: another's could be put there while nobody looked.
                     let Some(proof) = proof else {
                         self.figures.failures.fetch_add(1, Relaxed);
                         continue;

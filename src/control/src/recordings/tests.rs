@@ -326,6 +326,38 @@ fn what_is_due_is_deleted_but_for_what_is_held_and_its_proof_stays() {
 }
 
 #[test]
+fn a_proof_that_somebody_else_signed_does_not_come_into_the_ledger() {
+    let root = place("forged");
+    let stage = Stage::new(&root);
+    stage.begin(call(1));
+    (0..100).for_each(|nth| stage.packets(call(1), nth, false));
+    stage.at(2_000);
+    stage.handle.stop();
+    let mut archive = Archive::open(&config(&root)).unwrap();
+    let recording = all(&mut archive).remove(0);
+    let mut reader = archive.audio().unwrap().read(&archive.audio_path(&recording)).unwrap();
+    let mut leaves = Vec::new();
+    for index in 0..reader.seconds() {
+        recording::second::SecondSink::second(&mut leaves, &reader.second(index).unwrap());
+    }
+    // As if it was killed before the entry was written, and somebody was there before it was started again.
+    let proof = Proof::from_bytes(&fs::read(archive.proof_path(&recording)).unwrap()).unwrap();
+    let theirs =
+        Proof::sign(proof.statement().clone(), &about::tree(leaves), &SigningKey::from_seed(&[66; 32]));
+    fs::write(archive.proof_path(&recording), theirs.unwrap().to_bytes()).unwrap();
+    fs::remove_file(root.join("recordings/ledger.log")).unwrap();
+    fs::remove_dir_all(root.join("store")).unwrap();
+    let stage = Stage::new(&root);
+    let figures = Arc::clone(stage.handle.figures());
+    stage.handle.stop();
+    assert_eq!(figures.failures.load(Ordering::Relaxed), 1, "it is told");
+    let mut archive = Archive::open(&config(&root)).unwrap();
+    assert_eq!(archive.ledger().with(|ledger| Ok(ledger.size())).unwrap(), 0);
+    assert!(all(&mut archive).is_empty());
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[test]
 fn what_is_known_of_a_call_comes_back_from_its_bytes() {
     let anna = || Fact::Agent("anna".into());
     let mut known = about::About::of_bytes(b"not ours");
