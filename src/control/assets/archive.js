@@ -10,6 +10,15 @@
       credentials: 'same-origin', cache: 'no-store', redirect: 'error', signal: AbortSignal.timeout(patience), ...options,
     });
 
+  // One recording is read through at a time: who comes while another is asks again.
+  const askInTurn = async (path) => {
+    for (let left = 20; ; left -= 1) {
+      const response = await ask(path);
+      if (response.status !== 429 || left === 0) return response;
+      await new Promise((done) => setTimeout(done, 500 + 1000 * Math.random()));
+    }
+  };
+
   $('sign-out')?.addEventListener('click', async () => {
     try {
       await ask('/api/sign-out', { method: 'POST' });
@@ -49,7 +58,7 @@
   const wave = async () => {
     const picture = $('wave');
     try {
-      const response = await ask(`${base}/waveform`);
+      const response = await askInTurn(`${base}/waveform`);
       if (!response.ok) throw new Error(String(response.status));
       const { caller, agent, step_ms: step } = await response.json();
       for (const mark of document.querySelectorAll('#marks li')) {
@@ -87,7 +96,7 @@
       $('check-key').textContent = key;
     };
     try {
-      const response = await ask(`${base}/verification`);
+      const response = await askInTurn(`${base}/verification`);
       const told = await response.json();
       if (!response.ok) return say('unchecked', told.error ?? words.unchecked);
       const key = told.key ? `${words.signed} ${told.signed ?? ''} ${words.withKey} ${told.key}` : '';

@@ -75,9 +75,10 @@ impl Missing {
             Missing::Unread => {
                 (StatusCode::SERVICE_UNAVAILABLE, "The archive cannot be read. Tell whoever runs Keyhush.")
             }
-            Missing::Busy => {
-                (StatusCode::TOO_MANY_REQUESTS, "Too many recordings are being saved. Try again in a minute.")
-            }
+            Missing::Busy => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too much is asked of the archive at once. Try again in a minute.",
+            ),
         };
         told(status, why)
     }
@@ -365,6 +366,7 @@ pub(crate) fn proof(request: &Request, site: &mut Site, now: Instant) -> Reply<S
 pub(crate) fn waveform(request: &Request, site: &mut Site, now: Instant) -> Reply<Site> {
     by_api(request, site, now, |ground| {
         let (_, mut reader) = with_audio(ground)?;
+        let _held = ground.shelf.look().ok_or(Missing::Busy)?;
         Ok(json(StatusCode::OK, look::waveform(&mut reader)?))
     })
 }
@@ -373,6 +375,7 @@ pub(crate) fn waveform(request: &Request, site: &mut Site, now: Instant) -> Repl
 pub(crate) fn verification(request: &Request, site: &mut Site, now: Instant) -> Reply<Site> {
     by_api(request, site, now, |ground| {
         let (recording, mut reader) = with_audio(ground)?;
+        let _held = ground.shelf.look().ok_or(Missing::Busy)?;
         let trust = ground.shelf.trust()?;
         let read = Proof::from_bytes(&ground.shelf.proof(&recording)?);
         let (verdict, proof) = match read {

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use recording::keys::Trust;
 use recording::sealed::Reader;
@@ -25,12 +25,15 @@ pub(crate) struct Shelf {
     config: ArchiveConfig,
     open: Mutex<Option<(Archive, AudioStore)>>,
     sending: Arc<()>,
+    /// Held while a recording is read from its beginning to its end. Payments' sign-ins wait for the same threads: one of those at most is
+    /// the archive's for so long.
+    looking: Mutex<()>,
 }
 
 impl Shelf {
     /// Nothing is opened before it is needed: the archive may be away while payments are taken.
     pub(crate) fn new(config: ArchiveConfig) -> Self {
-        Shelf { config, open: Mutex::new(None), sending: Arc::new(()) }
+        Shelf { config, open: Mutex::new(None), sending: Arc::new(()), looking: Mutex::new(()) }
     }
 
     fn with<T>(
@@ -102,6 +105,15 @@ impl Shelf {
     /// Of one of them.
     pub(crate) fn trust(&self) -> Result<Trust, ArchiveError> {
         self.with(|archive, _| archive.trust())
+    }
+
+    /// What is held while a recording is read whole; `None` while another is.
+    pub(crate) fn look(&self) -> Option<MutexGuard<'_, ()>> {
+        match self.looking.try_lock() {
+            Ok(held) => Some(held),
+            Err(TryLockError::Poisoned(held)) => Some(held.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// What is held while a recording is sent whole; `None` where too many are.

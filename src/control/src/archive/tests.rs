@@ -403,3 +403,16 @@ fn searches_among_a_hundred_thousand_recordings_are_quick() {
     });
     let _ = fs::remove_dir_all(&directory);
 }
+
+/// Threads that read recordings through are those that sign payments' agents in.
+#[test]
+fn one_recording_is_read_through_at_a_time() {
+    let root = std::env::temp_dir().join(format!("keyhush-shelf-{}", std::process::id()));
+    fs::create_dir_all(&root).expect("a directory");
+    let shelf = super::shelf::Shelf::new(config(&root));
+    let held = shelf.look();
+    assert!(held.is_some() && shelf.look().is_none());
+    drop(held);
+    assert!(shelf.look().is_some());
+    let _ = fs::remove_dir_all(&root);
+}
