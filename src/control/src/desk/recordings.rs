@@ -265,6 +265,10 @@ impl Desk {
                 self.tell_of_payment(call, payment);
             }
         }
+        if was_recorded && is_recorded {
+            // The other tenant's agents have no say in it any more.
+            self.line_ended(now, call);
+        }
         if was_recorded != is_recorded {
             self.command(now, Command::Record { call, on: is_recorded }, Asked::Record { call });
         }

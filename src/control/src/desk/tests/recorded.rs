@@ -364,3 +364,30 @@ fn calls_are_found_by_number_and_call_id_of_the_own_tenant_only() {
     }
     assert!(rig.desk.recorded_calls("two", By::Number("+441632960001")).is_empty());
 }
+
+#[test]
+fn a_call_that_has_become_another_tenants_is_no_more_on_the_first_ones_page() {
+    let (mut rig, _ring) = rig(64);
+    let agent = rig.agents[0].clone();
+    rig.call_begins(CALL, "+442079460100");
+    rig.desk.show_reference(rig.now, &agent).expect("there is room");
+    let reference = page(&rig)["reference"].as_str().expect("it is shown").to_owned();
+    rig.keys(CALL, Side::Customer, &reference);
+    rig.wait(1_500);
+    assert_eq!(page(&rig)["stage"], "suspended");
+    assert!(rig.desk.resume(rig.now, CALL));
+    // The number is moved to the other tenant, who records too.
+    let directory = rig.directory.join("tenants");
+    tenants(&directory, RECORDED);
+    let [one, two] = ["one.toml", "two.toml"].map(|name| directory.join(name));
+    let text = std::fs::read_to_string(&one).expect("written");
+    std::fs::write(&one, text.replace("0100", "0300")).expect("written");
+    std::fs::write(&two, text).expect("written");
+    let moved = Tenants::load(&directory).map_err(|error| error.to_string()).expect("right");
+    rig.desk.serve(rig.now, Arc::new(served(moved)));
+    rig.turn();
+    assert_eq!(rig.desk.recordings.tenant(CALL), Some("two"));
+    assert_eq!(page(&rig)["stage"], "call_over");
+    assert_eq!(rig.desk.click_line(rig.now, &agent, true), None);
+    assert_eq!(rig.desk.recordings.suspension(CALL), None);
+}
