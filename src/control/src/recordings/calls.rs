@@ -169,8 +169,10 @@ impl Calls {
             self.end_as_heard(key, due);
         }
         for call in self.calls.values_mut().filter(|call| call.name.is_none() && call.end.is_none()) {
-            // From now on: what was said before is lost.
-            let _ = call.record(due.now, due);
+            // From now on: what was said before is lost. Where there is no room for one there is none for others.
+            if matches!(call.record(due.now, due), Err(RefusedBegin::TooMany)) {
+                break;
+            }
         }
     }
 
