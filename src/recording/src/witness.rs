@@ -22,8 +22,12 @@ pub fn keep(directory: &Path, head: &Head) -> io::Result<PathBuf> {
     let bytes = head.to_bytes();
     // Whole or not at all, and never over another: a witness that can be written over is none.
     let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o644).open(&new)?;
+    // The directory is somebody else's: a link that lies there must not have us write where only we may.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&new)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     let linked = fs::hard_link(&new, &path);
@@ -59,4 +63,30 @@ pub fn kept(directory: &Path) -> io::Result<Vec<(PathBuf, Option<Head>)>> {
         Ok((path, Head::from_bytes(&bytes).ok()))
     };
     paths.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Word;
+    use crate::keys::SigningKey;
+    use crate::ledger::{InMemory, Ledger};
+
+    #[test]
+    fn nothing_is_written_through_a_link_of_the_witness() {
+        let root = std::env::temp_dir().join(format!("keyhush-witness-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&root);
+        let directory = root.join("heads");
+        fs::create_dir_all(&directory).unwrap();
+        let mut ledger = Ledger::open(Word::new("box").unwrap(), InMemory::default()).unwrap();
+        let head = ledger.sign_head(7, &SigningKey::from_seed(&[1; 32])).unwrap();
+        let precious = root.join("precious");
+        fs::write(&precious, "ours").unwrap();
+        std::os::unix::fs::symlink(&precious, directory.join("box-000000000000-0000000000000007.new"))
+            .unwrap();
+        let path = keep(&directory, &head).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "ours");
+        assert_eq!(fs::read(path).unwrap(), head.to_bytes());
+        fs::remove_dir_all(&root).unwrap();
+    }
 }
