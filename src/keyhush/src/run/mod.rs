@@ -248,7 +248,8 @@ fn console(
             Gauge::new("ring_presses", &shared.rings.presses),
         ],
         clock: Arc::new(move || Instant::from_nanos(clock.now_nanos())),
-        archive: None,
+        // Even where the recorder did not start: what was recorded is still there to be heard.
+        archive: settings.recordings.as_ref().map(|recordings| recording::archive(settings, recordings)),
         agents: settings.agents.as_ref().map(|agents| control::Agents {
             listen: agents.listen,
             certificate: agents.certificate.clone(),

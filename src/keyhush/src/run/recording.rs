@@ -41,7 +41,8 @@ fn cause(error: &ArchiveError) -> &'static str {
     if matches!(error, ArchiveError::Seal(_)) { "recordings.master_key: " } else { "" }
 }
 
-fn archive(settings: &Settings, recordings: &Recordings) -> ArchiveConfig {
+/// Where recordings are, and what seals and signs them: for the recorder, and for the pages that show them.
+pub(super) fn archive(settings: &Settings, recordings: &Recordings) -> ArchiveConfig {
     let master = match &recordings.master_key {
         MasterKey::File(path) => master_in_file(path.clone()),
         MasterKey::Token { .. } => Arc::new(|| {
