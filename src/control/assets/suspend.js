@@ -35,6 +35,7 @@
     const isNew = view?.stage !== next.stage;
     view = next;
     ends = performance.now() + (next.left_s ?? 0) * 1000;
+    $('suspension').dataset.stage = next.stage;
     write($('headline'), next.headline);
     write($('say'), next.say);
     if (isNew) write($('status'), `${next.headline}. ${next.say}`);
@@ -46,6 +47,7 @@
     show($('suspend'), next.may.suspend);
     show($('resume'), next.may.resume);
     show($('another'), next.may.reference);
+    $('another').classList.toggle('primary', !next.may.suspend && !next.may.resume);
     show($('lost'), false);
     paintTime();
   };

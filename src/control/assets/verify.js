@@ -632,7 +632,7 @@
       if (own !== turn) return;
       const isGenuine = ['genuine', 'excerpt'].includes(verdict.verdict);
       const [first, ...more] = wordsOf(verdict, proof).split('\n');
-      say(isGenuine ? 'genuine' : 'not-genuine', first);
+      say(isGenuine ? 'genuine' : 'not-genuine', first.replace(/^[a-z]/, (letter) => letter.toUpperCase()));
       $('check').dataset.word = verdict.verdict;
       $('findings').replaceChildren(...more.map((text) => Object.assign(document.createElement('li'), { textContent: text })));
       $('findings').hidden = more.length === 0;
@@ -656,6 +656,13 @@
     check();
   });
 
+  // The fields name what is checked, however it came.
+  const fill = (field, files) => {
+    const carried = new DataTransfer();
+    files.filter(Boolean).forEach((file) => carried.items.add(file));
+    field.files = carried.files;
+  };
+
   // What is dropped is told apart by how it begins.
   const take = async (files) => {
     const keys = [];
@@ -666,6 +673,9 @@
       else keys.push(file);
     }
     if (keys.length) chosen.keys = keys;
+    fill($('file'), [chosen.file]);
+    fill($('proof'), [chosen.proof]);
+    fill($('keys'), chosen.keys);
     check();
   };
   document.addEventListener('dragover', (event) => {

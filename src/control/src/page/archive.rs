@@ -152,6 +152,13 @@ pub(crate) fn verify_alone() -> Response {
         .with(header::CONTENT_DISPOSITION, "attachment; filename=\"keyhush-verify.html\"")
 }
 
+impl SearchShown {
+    /// Whether it is this field that cannot be understood.
+    fn is_misread(&self, field: &str) -> bool {
+        self.misread.is_some_and(|(misread, _)| misread == field)
+    }
+}
+
 impl RecordingShown {
     /// Whether anything is marked so.
     fn has(&self, kind: &&str) -> bool {
@@ -164,6 +171,16 @@ impl RecordingShown {
             "secure-mode" => "SecureMode",
             "suspended" => "Suspended",
             _ => "Lost",
+        }
+    }
+
+    /// What a fact of the proof is called, for people.
+    fn fact<'f>(&self, name: &'f str) -> &'f str {
+        match name {
+            "call-id" => "Call-ID",
+            "direction" => "Direction",
+            "keep-days" => "Days it is kept",
+            other => other,
         }
     }
 }
