@@ -13,6 +13,7 @@ use keyhush_tests::live::card_call::{AGENT, CALLER};
 use keyhush_tests::live::network::Host;
 use keyhush_tests::live::{Outcome, sandbox};
 
+mod archive;
 mod browser;
 mod calls;
 mod contact_centre;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::browser::{Find, PATIENCE, Window};
+use super::sandbox::ROOT;
 use super::{Outcome, Trouble};
 
 /// The page's fields by their names, which the requests have too, and its buttons.
@@ -19,6 +20,7 @@ mod at {
     pub(super) const ORDER: &str = "[name=order]";
     pub(super) const SIGN_IN: &str = "#sign-in [type=submit]";
     pub(super) const START: &str = "#new-form [type=submit]";
+    pub(super) const SEARCH: &str = "#search";
     /// What a page says that was not as it should be.
     pub(super) const ALERT: &str = "[role=alert]";
 }
@@ -77,12 +79,33 @@ impl Agent {
     /// # Errors
     /// When the page does not let them.
     pub fn sign_in(&self, name: &str, password: &str) -> Outcome<()> {
-        self.window.open(&format!("{}/sign-in", self.page))?;
+        self.enter(name, password)?;
+        self.window.wait_for(at::AMOUNT, PATIENCE)
+    }
+
+    /// Signs in as somebody who may hear recordings, and sees their list.
+    ///
+    /// # Errors
+    /// When the page does not let them.
+    pub fn sign_in_to_archive(&self, name: &str, password: &str) -> Outcome<()> {
+        self.enter(name, password)?;
+        self.window.wait_for(at::SEARCH, PATIENCE)
+    }
+
+    fn enter(&self, name: &str, password: &str) -> Outcome<()> {
+        self.open("/sign-in")?;
         self.window.wait_for(at::USER_NAME, PATIENCE)?;
         self.window.fill(at::USER_NAME, name)?;
         self.window.fill(at::PASSWORD, password)?;
-        self.window.click(at::SIGN_IN)?;
-        self.window.wait_for(at::AMOUNT, PATIENCE)
+        self.window.click(at::SIGN_IN)
+    }
+
+    /// Opens what is at a path, such as `/archive`.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub fn open(&self, path: &str) -> Outcome<()> {
+        self.window.open(&format!("{}{path}", self.page))
     }
 
     /// Starts a payment of so many pounds, `12.34`, and waits for its call reference.
@@ -275,6 +298,19 @@ impl Agent {
         }
         let found: Vec<String> = found.iter().map(ToString::to_string).collect();
         Err(Trouble::new(format!("axe-core finds in the state {state}:\n  {}", found.join("\n  "))))
+    }
+
+    /// The same in light colours and in dark ones; a picture of each lies in the sandbox.
+    ///
+    /// # Errors
+    /// What keeps somebody from it.
+    pub fn check_both(&self, state: &str) -> Outcome<()> {
+        for (is_dark, colours) in [(true, "dark"), (false, "light")] {
+            self.window.darken(is_dark)?;
+            self.check(&format!("{state}, {colours}"))?;
+            self.picture(&Path::new(ROOT).join("pictures"), &format!("{state}-{colours}"))?;
+        }
+        Ok(())
     }
 
     /// Saves a picture of the page, `NAME.png`.

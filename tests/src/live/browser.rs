@@ -19,6 +19,7 @@ use webdriver::Commands;
 
 pub mod axe;
 mod base64;
+mod files;
 pub mod find;
 pub mod watch;
 mod webdriver;

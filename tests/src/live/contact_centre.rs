@@ -118,6 +118,17 @@ impl ContactCentre {
         Ok(agent)
     }
 
+    /// Somebody of harbour who may hear recordings and has signed in, in a window of their own.
+    ///
+    /// # Errors
+    /// When they cannot be added or sign in.
+    pub fn listener(&self, name: &str) -> Outcome<Agent> {
+        add_user(&Path::new(ROOT).join("keyhush.toml"), name, "harbour", "archive")?;
+        let listener = self.visitor()?;
+        listener.sign_in_to_archive(name, PASSWORD)?;
+        Ok(listener)
+    }
+
     /// Somebody at the page who has not signed in.
     ///
     /// # Errors
@@ -199,7 +210,7 @@ fn furnish_for(
     write_tenants(provider)?;
     let file = keyhush::write_settings(&settings)?;
     for (name, tenant) in agents {
-        add_agent(&file, name, tenant)?;
+        add_user(&file, name, tenant, "agent")?;
     }
     Ok(settings)
 }
@@ -256,9 +267,10 @@ fn write_tenants(provider: &Place) -> Outcome<()> {
     Ok(())
 }
 
-fn add_agent(settings: &PathBuf, name: &str, tenant: &str) -> Outcome<()> {
+fn add_user(settings: &Path, name: &str, tenant: &str, role: &str) -> Outcome<()> {
     let mut command = Command::new(keyhush::binary()?);
-    command.args(["user", "add", name, "--tenant", tenant, "--password-stdin", "--config"]).arg(settings);
+    command.args(["user", "add", name, "--tenant", tenant, "--role", role, "--password-stdin", "--config"]);
+    command.arg(settings);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().during("starting keyhush")?;
     if let Some(mut password) = child.stdin.take() {
