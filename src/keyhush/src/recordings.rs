@@ -1,28 +1,34 @@
 //! The archive that the settings tell of.
 
+use std::sync::Arc;
+
 use control::recordings::{ArchiveConfig, OpenMaster, master_in_file};
-use settings::{MasterKey, Settings};
+use recording::sealed::SealError;
+use settings::{MasterKey, Recordings, Settings};
 
 use crate::exit::Failure;
 
 /// Where recordings are, and what seals and signs them.
 pub(crate) fn archive_config(settings: &Settings) -> Result<ArchiveConfig, Failure> {
-    let Some(recordings) = &settings.recordings else {
-        return Err(Failure::new("the settings have no [recordings]: nothing is recorded here"));
-    };
-    Ok(ArchiveConfig {
-        directory: recordings.directory.clone(),
-        master: open_master(&recordings.master_key)?,
-        signing_key: recordings.signing_key.clone(),
-        store: settings.store.directory.clone(),
-    })
+    let recordings = settings.recordings.as_ref();
+    recordings
+        .map(|recordings| archive_of(settings, recordings))
+        .ok_or_else(|| Failure::new("the settings have no [recordings]: nothing is recorded here"))
 }
 
-fn open_master(key: &MasterKey) -> Result<OpenMaster, Failure> {
+/// The same, of settings that have them.
+pub(crate) fn archive_of(settings: &Settings, recordings: &Recordings) -> ArchiveConfig {
+    ArchiveConfig {
+        directory: recordings.directory.clone(),
+        master: open_master(&recordings.master_key),
+        signing_key: recordings.signing_key.clone(),
+        store: settings.store.directory.clone(),
+    }
+}
+
+fn open_master(key: &MasterKey) -> OpenMaster {
     match key {
-        MasterKey::File(path) => Ok(master_in_file(path.clone())),
-        MasterKey::Token { .. } => {
-            Err(Failure::new("recordings.master_key: tokens are not used yet; name a file"))
-        }
+        MasterKey::File(path) => master_in_file(path.clone()),
+        MasterKey::Token { .. } => Arc::new(|| Err(SealError::Io(std::io::ErrorKind::Unsupported.into()))),
     }
 }

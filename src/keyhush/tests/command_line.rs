@@ -12,6 +12,8 @@ mod command_line {
     mod proofs;
     mod recordings;
     mod replay;
+    #[cfg(feature = "dpdk")]
+    mod running;
     mod user;
 }
 

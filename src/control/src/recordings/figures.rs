@@ -1,6 +1,10 @@
 //! What the recorder has done, for who watches it from other threads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::heads::HeadFigures;
+use super::inbox::InboxFigures;
 
 /// Figures of the recorder. All but those that say "now" only rise.
 #[derive(Default, Debug)]
@@ -37,13 +41,18 @@ pub struct RecorderFigures {
     pub ledger_size: AtomicU64,
     /// Panics of the recorder; it was started again.
     pub panics: AtomicU64,
+    /// What the watched folder has done.
+    pub inbox: Arc<InboxFigures>,
+    /// What a witness was handed.
+    pub heads: Arc<HeadFigures>,
 }
 
 impl RecorderFigures {
     /// What only rises: name, what it is, and its value.
-    pub fn counts(&self) -> [(&'static str, &'static str, u64); 12] {
+    pub fn counts(&self) -> Vec<(&'static str, &'static str, u64)> {
         let of = |name, help, value: &AtomicU64| (name, help, value.load(Relaxed));
-        [
+        let (inbox, heads) = (&self.inbox, &self.heads);
+        vec![
             of("recordings_begun", "Recordings begun, parts included.", &self.begun),
             of("recordings_ended", "Recordings ended.", &self.ended),
             of("recordings_refused", "Calls that could not be recorded.", &self.refused),
@@ -68,6 +77,19 @@ impl RecorderFigures {
                 &self.failures,
             ),
             of("recorder_panics", "Panics of the recorder, which was started again.", &self.panics),
+            of("recordings_inbox_signed", "Files of other systems that were signed.", &inbox.signed),
+            of("recordings_inbox_refused", "Files of other systems that were refused.", &inbox.refused),
+            of(
+                "recordings_inbox_failures",
+                "Times that the watched folder, the key or the ledger failed.",
+                &inbox.failures,
+            ),
+            of("recordings_heads_kept", "Heads of the ledger that a witness keeps.", &heads.kept),
+            of(
+                "recordings_heads_failures",
+                "Times that the witness's directory or the ledger failed.",
+                &heads.failures,
+            ),
         ]
     }
 

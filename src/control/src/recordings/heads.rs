@@ -1,5 +1,6 @@
 //! Hands the ledger's newest signed head, which covers all before it, to a witness: a directory, which somebody else reads, or has on another machine.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,10 +10,13 @@ use std::time::Duration;
 use recording::ledger::Head;
 use recording::witness;
 
+use super::GIVES_WAY;
 use super::archive::{Archive, ArchiveConfig, ArchiveError};
 
 /// How often the ledger is looked at: so old may a head be that nobody else keeps yet.
 const EVERY: Duration = Duration::from_secs(2);
+/// After the ledger or the witness's directory failed.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
 /// What was handed out.
 #[derive(Default, Debug)]
@@ -27,7 +31,6 @@ pub struct HeadFigures {
 pub struct Heads {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    figures: Arc<HeadFigures>,
 }
 
 impl Heads {
@@ -36,31 +39,27 @@ impl Heads {
     ///
     /// # Errors
     /// That the archive cannot be used, or there is no thread.
-    pub fn start(directory: &Path, archive: &ArchiveConfig) -> Result<Heads, ArchiveError> {
-        let (stop, figures) = (Arc::new(AtomicBool::new(false)), Arc::<HeadFigures>::default());
-        let mut hand = Hand {
-            directory: directory.to_owned(),
-            archive: Archive::open(archive)?,
-            figures: Arc::clone(&figures),
-            last: None,
-        };
+    pub fn start(
+        directory: &Path,
+        archive: &ArchiveConfig,
+        figures: Arc<HeadFigures>,
+    ) -> Result<Heads, ArchiveError> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let archive = Archive::open(archive)?;
+        let mut hand = Hand { directory: directory.to_owned(), archive, figures, last: None };
         let stopped = Arc::clone(&stop);
         let work = move || {
+            let _ = rustix::process::nice(GIVES_WAY);
             while !stopped.load(Ordering::Acquire) {
-                hand.pass();
-                thread::park_timeout(EVERY);
+                let is_done = hand.guarded_pass();
+                thread::park_timeout(if is_done { EVERY } else { AFTER_FAILURE });
             }
             // The last recordings were signed while this was told to stop.
-            hand.pass();
+            hand.guarded_pass();
         };
         let spawned = thread::Builder::new().name("recordings-heads".into()).spawn(work);
         let thread = spawned.map_err(|error| ArchiveError::System(directory.to_owned(), error))?;
-        Ok(Heads { stop, thread: Some(thread), figures })
-    }
-
-    /// What it has done.
-    pub fn figures(&self) -> &Arc<HeadFigures> {
-        &self.figures
+        Ok(Heads { stop, thread: Some(thread) })
     }
 }
 
@@ -82,25 +81,24 @@ struct Hand {
 }
 
 impl Hand {
-    fn pass(&mut self) {
-        let head = match self.archive.ledger().with(|ledger| Ok(ledger.head().cloned())) {
-            Ok(Some(head)) => head,
-            Ok(None) => return,
-            Err(_) => {
-                self.figures.failures.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
-        };
-        if self.last.as_ref() == Some(&head) {
-            return;
+    /// Hands out the newest head, unless it was; whether nothing failed.
+    fn guarded_pass(&mut self) -> bool {
+        let done = catch_unwind(AssertUnwindSafe(|| self.pass()));
+        let is_done = matches!(done, Ok(Ok(())));
+        if !is_done {
+            self.figures.failures.fetch_add(1, Ordering::Relaxed);
         }
-        match witness::keep(&self.directory, &head) {
-            Ok(_) => {
-                self.figures.kept.fetch_add(1, Ordering::Relaxed);
-                self.last = Some(head);
-            }
-            Err(_) => drop(self.figures.failures.fetch_add(1, Ordering::Relaxed)),
-        }
+        is_done
+    }
+
+    fn pass(&mut self) -> Result<(), ArchiveError> {
+        let head = self.archive.ledger().with(|ledger| Ok(ledger.head().cloned()))?;
+        let Some(head) = head.filter(|head| self.last.as_ref() != Some(head)) else { return Ok(()) };
+        let kept = witness::keep(&self.directory, &head);
+        kept.map_err(|error| ArchiveError::System(self.directory.clone(), error))?;
+        self.figures.kept.fetch_add(1, Ordering::Relaxed);
+        self.last = Some(head);
+        Ok(())
     }
 }
 
@@ -134,15 +132,15 @@ mod tests {
             let (recording, reason) = (Word::new("one").unwrap(), Text::new("an order").unwrap());
             other.ledger().add(&[Event::Held { recording, reason }], at, &key).unwrap()
         };
-        hand.pass();
+        hand.guarded_pass();
         let first = sign(1);
-        hand.pass();
+        hand.guarded_pass();
         assert_eq!(hand.figures.failures.load(Ordering::Relaxed), 1, "there is no directory");
         fs::create_dir(&directory).unwrap();
-        hand.pass();
-        hand.pass();
+        hand.guarded_pass();
+        hand.guarded_pass();
         let second = sign(2);
-        hand.pass();
+        hand.guarded_pass();
         assert_eq!(hand.figures.kept.load(Ordering::Relaxed), 2);
         let kept = witness::kept(&directory).unwrap();
         let heads: Vec<_> = kept.into_iter().map(|(_, head)| head.unwrap()).collect();

@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +31,7 @@ use recording::verify::{AudioFile, Unreadable, verify_with};
 use rustix::fs::OFlags;
 
 use super::archive::{Archive, ArchiveConfig, ArchiveError};
-use super::now_micros;
+use super::{GIVES_WAY, now_micros};
 
 /// How often it is looked into.
 const EVERY: Duration = Duration::from_millis(500);
@@ -62,35 +63,37 @@ pub struct InboxFigures {
 pub struct Inbox {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
-    figures: Arc<InboxFigures>,
 }
 
 impl Inbox {
-    /// Watches a directory, which is made where there is none, on a thread of its own.
+    /// Watches a directory, which is made where there is none, on a thread of its own; `figures` tell what comes of it.
     ///
     /// # Errors
     /// That directory or archive cannot be used, or there is no thread.
     #[allow(clippy::disallowed_methods, reason = "an edge: the folder is looked into in real time")]
-    pub fn start(directory: &Path, archive: &ArchiveConfig) -> Result<Inbox, ArchiveError> {
+    pub fn start(
+        directory: &Path,
+        archive: &ArchiveConfig,
+        figures: Arc<InboxFigures>,
+    ) -> Result<Inbox, ArchiveError> {
         let system = |error| ArchiveError::System(directory.to_owned(), error);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(system)?;
-        let (stop, figures) = (Arc::new(AtomicBool::new(false)), Arc::<InboxFigures>::default());
-        let mut watch = Watch::new(directory, Archive::open(archive)?, Arc::clone(&figures));
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut watch = Watch::new(directory, Archive::open(archive)?, figures);
         let stopped = Arc::clone(&stop);
         let began = std::time::Instant::now();
         let work = move || {
+            let _ = rustix::process::nice(GIVES_WAY);
             while !stopped.load(Ordering::Acquire) {
-                watch.pass(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+                let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                if catch_unwind(AssertUnwindSafe(|| watch.pass(now))).is_err() {
+                    watch.failed(now);
+                }
                 thread::park_timeout(EVERY);
             }
         };
         let thread = thread::Builder::new().name("recordings-inbox".into()).spawn(work).map_err(system)?;
-        Ok(Inbox { stop, thread: Some(thread), figures })
-    }
-
-    /// What it has done.
-    pub fn figures(&self) -> &Arc<InboxFigures> {
-        &self.figures
+        Ok(Inbox { stop, thread: Some(thread) })
     }
 }
 

@@ -44,6 +44,9 @@ pub mod index {
 pub use archive::{Archive, ArchiveConfig, ArchiveError, OpenMaster, master_in_file, proof_beside};
 pub use figures::RecorderFigures;
 
+/// How much threads beside the calls give way (nice).
+const GIVES_WAY: i32 = 5;
+
 /// Microseconds since 1970.
 #[allow(clippy::disallowed_methods, reason = "an edge: recordings are signed by the time of day")]
 pub(crate) fn now_micros() -> u64 {

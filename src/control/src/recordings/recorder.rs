@@ -25,6 +25,7 @@ use handover::{CallHandle, Instant};
 use recording::feed::{Intake, Taken};
 use recording::store::{Counters, Disk, Keeper, Key, Limits, Order, Recorder};
 
+use super::GIVES_WAY;
 use super::archive::{Archive, ArchiveConfig, ArchiveError};
 use super::calls::{Calls, Due};
 use super::figures::RecorderFigures;
@@ -43,8 +44,6 @@ const LOOK_EVERY: u64 = 1_000_000_000;
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 /// Who holds its lock records here. No tenant's name has a dot in it.
 const LOCK: &str = "recorder.lock";
-/// How much it gives way.
-const NICE: i32 = 5;
 
 /// What the recorder works with.
 #[derive(Clone)]
@@ -87,7 +86,7 @@ pub fn start(
         .name("recorder".into())
         .spawn(move || {
             // Without it calls still come first: lcores have processors of their own.
-            let _ = rustix::process::nice(NICE);
+            let _ = rustix::process::nice(GIVES_WAY);
             let _held = lock;
             let mut ground = Ground {
                 config,

@@ -21,13 +21,16 @@ const ALARMS: [Counter; 8] = [
 ];
 
 /// The recorder's figures whose every rise is worth a line.
-const RECORDER_ALARMS: [&str; 6] = [
+const RECORDER_ALARMS: [&str; 9] = [
     "recordings_refused",
     "recordings_interrupted",
     "recording_gaps_disk",
     "recording_gaps_overrun",
     "recorder_failures",
     "recorder_panics",
+    "recordings_inbox_refused",
+    "recordings_inbox_failures",
+    "recordings_heads_failures",
 ];
 
 /// An lcore that is watched from outside. Looks are counted rather than time: a machine that stood still as a whole

@@ -6,7 +6,7 @@
 //! | `ports.rs` | devices → started ports and their queues |
 //! | `edge.rs` | what an lcore sends through |
 //! | `tapped.rs` | what leaves of recorded calls, for the recorder |
-//! | `recording.rs` | the recorder |
+//! | `recording.rs` | the recorder, the watched folder, and what a witness is handed |
 //! | `mirror.rs` | the file of the flows in SecureMode, for the process after a kill |
 //! | `poll.rs` | the loop of an lcore |
 //! | `link.rs` | carrying the link across a wire |
@@ -235,7 +235,7 @@ fn console(
         answers: shared.rings.answers.clone(),
         presses: shared.rings.presses.clone(),
         events: shared.rings.events.clone(),
-        recordings: recording.map(Recording::orders),
+        recordings: recording.and_then(Recording::orders),
         recorder: recording.map(Recording::figures),
         lcores: shared.links.clone(),
         signalling_failed: Arc::clone(&shared.fault),
@@ -248,8 +248,7 @@ fn console(
             Gauge::new("ring_presses", &shared.rings.presses),
         ],
         clock: Arc::new(move || Instant::from_nanos(clock.now_nanos())),
-        // Even where the recorder did not start: what was recorded is still there to be heard.
-        archive: settings.recordings.as_ref().map(|recordings| recording::archive(settings, recordings)),
+        archive: recording.map(Recording::archive),
         agents: settings.agents.as_ref().map(|agents| control::Agents {
             listen: agents.listen,
             certificate: agents.certificate.clone(),

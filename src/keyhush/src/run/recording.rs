@@ -1,76 +1,98 @@
-//! The recorder, where the settings have one.
+//! The recorder, where the settings have one, and what works beside it on the recordings.
 
 use std::sync::Arc;
 
 use ::recording::feed::Intake;
+use control::recordings::heads::Heads;
+use control::recordings::inbox::Inbox;
 use control::recordings::order::RecordingOrder;
 use control::recordings::recorder::{self, RecorderConfig, RecorderHandle};
-use control::recordings::{ArchiveConfig, ArchiveError, RecorderFigures, master_in_file};
+use control::recordings::{ArchiveConfig, ArchiveError, RecorderFigures};
 use handover::Instant;
 use handover::rings::Ring;
 use nic::Clock;
-use settings::{MasterKey, Recordings, Settings};
+use settings::{Recordings, Settings};
+
+use crate::recordings::archive_of;
 
 /// Orders on their way to the recorder. What finds no room is told again.
 const ORDERS: usize = 16_384;
 
-/// The running recorder, and the way of orders to it.
+/// What runs, and the way of orders to it.
 pub(super) struct Recording {
-    handle: RecorderHandle,
-    orders: Ring<RecordingOrder>,
+    recorder: Option<(RecorderHandle, Ring<RecordingOrder>)>,
+    figures: Arc<RecorderFigures>,
+    inbox: Option<Inbox>,
+    heads: Option<Heads>,
+    archive: ArchiveConfig,
 }
 
-/// Starts it. Calls come first: where nothing can be recorded that is said, and they are carried all the same.
+/// Starts it. Calls come first: what cannot be started is said, and they are carried all the same.
 pub(super) fn start(settings: &Settings, intake: Option<Intake>, clock: Clock) -> Option<Recording> {
     let (recordings, intake) = settings.recordings.as_ref().zip(intake)?;
+    let archive = archive_of(settings, recordings);
+    let recorder = start_recorder(recordings, &archive, intake, clock);
+    let figures = recorder.as_ref().map_or_else(Arc::default, |(handle, _)| Arc::clone(handle.figures()));
+    let inbox = recordings.inbox.as_ref().and_then(|directory| {
+        let started = Inbox::start(directory, &archive, Arc::clone(&figures.inbox));
+        said("what other systems put into recordings.inbox is not signed", started)
+    });
+    let heads = recordings.witness.as_ref().and_then(|directory| {
+        let started = Heads::start(directory, &archive, Arc::clone(&figures.heads));
+        said("recordings.witness is handed nothing", started)
+    });
+    Some(Recording { recorder, figures, inbox, heads, archive })
+}
+
+fn start_recorder(
+    recordings: &Recordings,
+    archive: &ArchiveConfig,
+    intake: Intake,
+    clock: Clock,
+) -> Option<(RecorderHandle, Ring<RecordingOrder>)> {
     let orders = Ring::new(ORDERS);
     let clock = Arc::new(move || Instant::from_nanos(clock.now_nanos()));
-    let config =
-        RecorderConfig { archive: archive(settings, recordings), at_once: recordings.at_once as usize };
-    match recorder::start(config, orders.clone(), intake, clock) {
-        Ok(handle) => Some(Recording { handle, orders }),
-        Err(error) => {
-            let what = cause(&error);
-            eprintln!("keyhush: ALARM nothing is recorded until Keyhush is started again: {what}{error}");
-            None
-        }
-    }
+    let config = RecorderConfig { archive: archive.clone(), at_once: recordings.at_once as usize };
+    let started = recorder::start(config, orders.clone(), intake, clock);
+    said("nothing is recorded", started).map(|handle| (handle, orders))
+}
+
+/// What was started; what was not is an alarm.
+fn said<T>(consequence: &str, started: Result<T, ArchiveError>) -> Option<T> {
+    started
+        .inspect_err(|error| {
+            let what = cause(error);
+            eprintln!("keyhush: ALARM {consequence} until Keyhush is started again: {what}{error}");
+        })
+        .ok()
 }
 
 fn cause(error: &ArchiveError) -> &'static str {
     if matches!(error, ArchiveError::Seal(_)) { "recordings.master_key: " } else { "" }
 }
 
-/// Where recordings are, and what seals and signs them: for the recorder, and for the pages that show them.
-pub(super) fn archive(settings: &Settings, recordings: &Recordings) -> ArchiveConfig {
-    let master = match &recordings.master_key {
-        MasterKey::File(path) => master_in_file(path.clone()),
-        MasterKey::Token { .. } => Arc::new(|| {
-            let unsupported = std::io::ErrorKind::Unsupported;
-            Err(::recording::sealed::SealError::Io(unsupported.into()))
-        }),
-    };
-    ArchiveConfig {
-        directory: recordings.directory.clone(),
-        master,
-        signing_key: recordings.signing_key.clone(),
-        store: settings.store.directory.clone(),
-    }
-}
-
 impl Recording {
     /// What it has done.
     pub(super) fn figures(&self) -> Arc<RecorderFigures> {
-        Arc::clone(self.handle.figures())
+        Arc::clone(&self.figures)
     }
 
-    /// The way of orders to it.
-    pub(super) fn orders(&self) -> Ring<RecordingOrder> {
-        self.orders.clone()
+    /// The way of orders to the recorder, where it runs.
+    pub(super) fn orders(&self) -> Option<Ring<RecordingOrder>> {
+        self.recorder.as_ref().map(|(_, orders)| orders.clone())
     }
 
-    /// Ends and signs what runs.
+    /// The recordings there are.
+    pub(super) fn archive(&self) -> ArchiveConfig {
+        self.archive.clone()
+    }
+
+    /// Ends and signs what runs, and hands out the last head.
     pub(super) fn stop(self) {
-        self.handle.stop();
+        drop(self.inbox);
+        if let Some((recorder, _)) = self.recorder {
+            recorder.stop();
+        }
+        drop(self.heads);
     }
 }
