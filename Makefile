@@ -17,6 +17,8 @@ LIVE_PACKAGES := baresip-core chromium chromium-driver ethtool ffmpeg fonts-deja
 BENCH_PACKAGES := dpdk-dev
 # Other people's receivers, which the tests set ours beside.
 PEER_PACKAGES := libspandsp-dev multimon-ng
+# A token, and an authority for time stamps.
+PROOF_PACKAGES := openssl softhsm2
 
 # Other people's PSPs, which the adapters are tried against: Prism from npm and localstripe from PyPI.
 PSP_PEERS := $(TARGET)/tools/prism/installed $(TARGET)/tools/localstripe/installed
@@ -56,7 +58,7 @@ demo-live: rust build-packages live-packages ## Leave the agent's page and two t
 	@setpriv --pdeathsig KILL $(TARGET)/debug/demo live
 
 .PHONY: test
-test: live-packages peer-packages $(AXE) $(PSP_PEERS) $(VERIFIER) lint ## Run every test
+test: live-packages peer-packages proof-packages $(AXE) $(PSP_PEERS) $(VERIFIER) lint ## Run every test
 	# Without DPDK nothing may look for it.
 	PKG_CONFIG=/bin/false cargo build --locked -p keyhush --no-default-features
 	cargo build $(ALL) --bins
@@ -129,6 +131,10 @@ live-packages: rust
 .PHONY: peer-packages
 peer-packages: rust
 	@tests/install-packages $(PEER_PACKAGES)
+
+.PHONY: proof-packages
+proof-packages: rust
+	@tests/install-packages $(PROOF_PACKAGES)
 
 .PHONY: rust
 rust:

@@ -1,9 +1,6 @@
 //! The archive that the settings tell of.
 
-use std::sync::Arc;
-
-use control::recordings::{ArchiveConfig, OpenMaster, master_in_file};
-use recording::sealed::SealError;
+use control::recordings::{ArchiveConfig, OpenMaster, master_in_file, master_in_token};
 use settings::{MasterKey, Recordings, Settings};
 
 use crate::exit::Failure;
@@ -29,6 +26,6 @@ pub(crate) fn archive_of(settings: &Settings, recordings: &Recordings) -> Archiv
 fn open_master(key: &MasterKey) -> OpenMaster {
     match key {
         MasterKey::File(path) => master_in_file(path.clone()),
-        MasterKey::Token { .. } => Arc::new(|| Err(SealError::Io(std::io::ErrorKind::Unsupported.into()))),
+        MasterKey::Token { uri, pin_file } => master_in_token(uri.clone(), pin_file.clone()),
     }
 }

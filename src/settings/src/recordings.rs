@@ -36,7 +36,7 @@ pub enum MasterKey {
     File(PathBuf),
     /// A key that stays in a token, reached by PKCS#11.
     Token {
-        /// Which, as RFC 7512 writes it: `pkcs11:token=…;object=…`.
+        /// Which, as RFC 7512 writes it: `pkcs11:token=…;object=…?module-path=…`.
         uri: String,
         /// The file with the token's PIN. `None`: it asks for none.
         pin_file: Option<PathBuf>,

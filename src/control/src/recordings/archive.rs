@@ -74,6 +74,7 @@ impl fmt::Display for ArchiveError {
                 SealError::Malformed => "this is no recording, or no master key",
                 SealError::OthersMayRead => "others may read the master key's file: chmod 600",
                 SealError::NoRandom => "the system has no random numbers",
+                SealError::Token(said) => said,
                 SealError::Io(error) => return error.fmt(f),
             }),
             ArchiveError::Key(path, fault) => write!(f, "{}: {fault}", path.display()),

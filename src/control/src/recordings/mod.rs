@@ -10,6 +10,7 @@
 //! | `retention` | deletes what was kept for long enough |
 //! | [`inbox`] | the watched folder: other systems' audio is signed |
 //! | [`heads`] | hands the ledger's heads to a witness |
+//! | [`token`] | a master key in a PKCS#11 token |
 //! | [`archive`] | directory, ledger, index and keys, for everybody |
 //! | [`ledger`] | the ledger under a lock between processes |
 //! | [`index`] | the table of recordings |
@@ -35,6 +36,7 @@ pub mod recorder;
 mod retention;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 /// The table of recordings: methods of [`crate::store::Store`], and what they take and answer.
 pub mod index {
@@ -43,6 +45,7 @@ pub mod index {
 
 pub use archive::{Archive, ArchiveConfig, ArchiveError, OpenMaster, master_in_file, proof_beside};
 pub use figures::RecorderFigures;
+pub use token::master_in_token;
 
 /// How much threads beside the calls give way (nice).
 const GIVES_WAY: i32 = 5;

@@ -24,6 +24,8 @@ pub enum SealError {
     Malformed,
     /// A file with a key that others than its owner may read.
     OthersMayRead,
+    /// The token that keeps the master key, in words for people.
+    Token(String),
     /// The operating system has no random numbers.
     NoRandom,
     /// The system's own.
@@ -124,6 +126,16 @@ impl TenantKey {
         let mut bytes = Zeroizing::new([0; KEY_LEN]);
         random.fill(&mut *bytes).map_err(|_| SealError::NoRandom)?;
         Ok(TenantKey(bytes))
+    }
+
+    /// One whose bytes were unwrapped.
+    pub fn from_bytes(bytes: &[u8; KEY_LEN]) -> TenantKey {
+        TenantKey(Zeroizing::new(*bytes))
+    }
+
+    /// What is to be wrapped.
+    pub fn bytes(&self) -> &[u8; KEY_LEN] {
+        &self.0
     }
 
     /// The key of the recording whose file begins with `head`, `salt` in it: no other head has it.

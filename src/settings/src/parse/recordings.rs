@@ -12,6 +12,7 @@ const DIRECTORY: &str = "/var/lib/keyhush/recordings";
 const MASTER_KEY: &str = "/etc/keyhush/master.key";
 const SIGNING_KEY: &str = "/etc/keyhush/signing.key";
 const PIN_FILE: &str = "/etc/keyhush/token.pin";
+const TOKEN: &str = "pkcs11:token=keyhush;object=master?module-path=/usr/lib/softhsm/libsofthsm2.so";
 const AUTHORITY: &str = "http://timestamp.example.com/tsr";
 
 pub(super) fn read(document: &mut Document<'_>, root: &Section<'_, '_>, beside: &Path) -> Option<Recordings> {
@@ -88,8 +89,11 @@ fn read_master_key(
     let (expected, remedy) = if has_pin {
         let remedy = format!("write the PIN into a file, mode 0600, and name it: pin_file = \"{PIN_FILE}\"");
         ("a PIN that is not in the settings", remedy)
+    } else if !query.split('&').any(|pair| pair.starts_with("module-path=/")) {
+        let remedy = format!("write \"{TOKEN}\"");
+        ("the file of the token's module in it: ?module-path=/…", remedy)
     } else if !is_plain || !names("token") || !(names("object") || names("id")) {
-        ("a token and a key in it (RFC 7512)", "write \"pkcs11:token=keyhush;object=master\"".to_owned())
+        ("a token and a key in it (RFC 7512)", format!("write \"{TOKEN}\""))
     } else {
         return Some(MasterKey::Token { uri: text.to_owned(), pin_file });
     };

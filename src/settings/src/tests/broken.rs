@@ -210,7 +210,13 @@ const FILES: &[Broken] = &[
     broken(RECORDINGS, "time_stamps = \"ftp://a\"\n", 1, "recordings.time_stamps", "http:// or https://"),
     broken(RECORDINGS, "time_stamps = \"http://\"\n", 1, "recordings.time_stamps", "host"),
     broken(RECORDINGS, "time_stamps = \"http://a:0\"\n", 1, "recordings.time_stamps", "port"),
-    broken(MINIMAL, "[recordings]\nmaster_key = \"pkcs11:object=m\"\n", 2, "recordings.master_key", "token="),
+    broken(
+        MINIMAL,
+        "[recordings]\nmaster_key = \"pkcs11:object=m?module-path=/m.so\"\n",
+        2,
+        "recordings.master_key",
+        "token=",
+    ),
     broken(
         MINIMAL,
         "[recordings]\nmaster_key = \"pkcs11:token=t;object=m?pin-value=1\"\n",

@@ -57,10 +57,12 @@ fn recordings_are_shown_as_they_are_written() {
     assert_eq!(recordings.at_once, 500);
     let stamps = recordings.time_stamps.expect("it is written");
     assert_eq!((stamps.is_https, stamps.endpoint.port, stamps.endpoint.path.as_str()), (false, 80, "/tsr"));
-    let of_token = shown.join("\n").replace("/etc/keyhush/master.key", "pkcs11:token=keyhush;object=master");
+    let of_token = shown
+        .join("\n")
+        .replace("/etc/keyhush/master.key", "pkcs11:token=keyhush;object=master?module-path=/m.so");
     let of_token = settings(&format!("{MINIMAL}[recordings]\n{of_token}\n")).recordings;
     let expected = MasterKey::Token {
-        uri: "pkcs11:token=keyhush;object=master".into(),
+        uri: "pkcs11:token=keyhush;object=master?module-path=/m.so".into(),
         pin_file: Some("/etc/keyhush/token.pin".into()),
     };
     assert_eq!(of_token.map(|recordings| recordings.master_key), Some(expected));
