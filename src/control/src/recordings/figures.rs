@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::heads::HeadFigures;
 use super::inbox::InboxFigures;
+use super::stamps::StampFigures;
 
 /// Figures of the recorder. All but those that say "now" only rise.
 #[derive(Default, Debug)]
@@ -45,13 +46,15 @@ pub struct RecorderFigures {
     pub inbox: Arc<InboxFigures>,
     /// What a witness was handed.
     pub heads: Arc<HeadFigures>,
+    /// What an authority has stamped.
+    pub stamps: Arc<StampFigures>,
 }
 
 impl RecorderFigures {
     /// What only rises: name, what it is, and its value.
     pub fn counts(&self) -> Vec<(&'static str, &'static str, u64)> {
         let of = |name, help, value: &AtomicU64| (name, help, value.load(Relaxed));
-        let (inbox, heads) = (&self.inbox, &self.heads);
+        let (inbox, heads, stamps) = (&self.inbox, &self.heads, &self.stamps);
         vec![
             of("recordings_begun", "Recordings begun, parts included.", &self.begun),
             of("recordings_ended", "Recordings ended.", &self.ended),
@@ -89,6 +92,12 @@ impl RecorderFigures {
                 "recordings_heads_failures",
                 "Times that the witness's directory or the ledger failed.",
                 &heads.failures,
+            ),
+            of("recordings_stamps_kept", "Heads of the ledger that an authority stamped.", &stamps.kept),
+            of(
+                "recordings_stamps_failures",
+                "Times that there was no time stamp to be had or to be kept.",
+                &stamps.failures,
             ),
         ]
     }

@@ -10,6 +10,7 @@
 //! | `retention` | deletes what was kept for long enough |
 //! | [`inbox`] | the watched folder: other systems' audio is signed |
 //! | [`heads`] | hands the ledger's heads to a witness |
+//! | [`stamps`] | has the ledger's heads stamped with the time |
 //! | [`token`] | a master key in a PKCS#11 token |
 //! | [`archive`] | directory, ledger, index and keys, for everybody |
 //! | [`ledger`] | the ledger under a lock between processes |
@@ -34,6 +35,7 @@ mod notary;
 pub mod order;
 pub mod recorder;
 mod retention;
+pub mod stamps;
 #[cfg(test)]
 mod tests;
 pub mod token;

@@ -87,17 +87,23 @@ pub enum Failure {
     TooLarge,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Busy => f.write_str("too many requests are on their way"),
+            Failure::Name => f.write_str("the host's name was not found"),
+            Failure::Connect(error) => write!(f, "no connection: {error}"),
+            Failure::Tls(error) => write!(f, "TLS: {error}"),
+            Failure::Late => f.write_str("it took too long"),
+            Failure::Broken(why) => write!(f, "the connection broke: {why}"),
+            Failure::TooLarge => f.write_str("the answer is too large"),
+        }
+    }
+}
+
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.failure {
-            Failure::Busy => f.write_str("too many requests are on their way")?,
-            Failure::Name => f.write_str("the host's name was not found")?,
-            Failure::Connect(error) => write!(f, "no connection: {error}")?,
-            Failure::Tls(error) => write!(f, "TLS: {error}")?,
-            Failure::Late => f.write_str("it took too long")?,
-            Failure::Broken(why) => write!(f, "the connection broke: {why}")?,
-            Failure::TooLarge => f.write_str("the answer is too large")?,
-        }
+        self.failure.fmt(f)?;
         f.write_str(if self.sent { "; the request may have arrived" } else { "; nothing was sent" })
     }
 }
@@ -209,7 +215,18 @@ pub(crate) enum Progress {
     Over(Result<Answer, AskError>),
 }
 
-async fn exchange(stream: Stream, request: http::Request<Bytes>, most: usize) -> Result<Answer, Failure> {
+/// Sends a request over an open stream, and reads the answer, whose body has `most` bytes at most.
+///
+/// # Errors
+/// What went wrong.
+pub(crate) async fn exchange<S>(
+    stream: S,
+    request: http::Request<Bytes>,
+    most: usize,
+) -> Result<Answer, Failure>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
     let mut builder = http1::Builder::new();
     builder.max_headers(HEADERS).max_header_size(HEAD_BYTES);
     let (mut sender, connection) = builder.handshake(stream).await.map_err(failure)?;

@@ -7,6 +7,7 @@ use control::recordings::heads::Heads;
 use control::recordings::inbox::Inbox;
 use control::recordings::order::RecordingOrder;
 use control::recordings::recorder::{self, RecorderConfig, RecorderHandle};
+use control::recordings::stamps::Stamps;
 use control::recordings::{ArchiveConfig, ArchiveError, RecorderFigures};
 use handover::Instant;
 use handover::rings::Ring;
@@ -24,6 +25,7 @@ pub(super) struct Recording {
     figures: Arc<RecorderFigures>,
     inbox: Option<Inbox>,
     heads: Option<Heads>,
+    stamps: Option<Stamps>,
     archive: ArchiveConfig,
 }
 
@@ -41,7 +43,14 @@ pub(super) fn start(settings: &Settings, intake: Option<Intake>, clock: Clock) -
         let started = Heads::start(directory, &archive, Arc::clone(&figures.heads));
         said("recordings.witness is handed nothing", started)
     });
-    Some(Recording { recorder, figures, inbox, heads, archive })
+    let stamps = recordings.time_stamps.clone().and_then(|authority| {
+        let complain =
+            |why: &str| eprintln!("keyhush: ALARM recordings.time_stamps, to be tried again: {why}");
+        let (witness, figures) = (recordings.witness.as_deref(), Arc::clone(&figures.stamps));
+        let started = Stamps::start(authority, witness, &archive, figures, Box::new(complain));
+        said("recordings.time_stamps is not asked", started)
+    });
+    Some(Recording { recorder, figures, inbox, heads, stamps, archive })
 }
 
 fn start_recorder(
@@ -89,7 +98,7 @@ impl Recording {
 
     /// Ends and signs what runs, and hands out the last head.
     pub(super) fn stop(self) {
-        drop(self.inbox);
+        drop((self.inbox, self.stamps));
         if let Some((recorder, _)) = self.recorder {
             recorder.stop();
         }

@@ -1,5 +1,7 @@
 //! `keyhush run` as a whole, on ports that carry nothing: what it does with recordings beside calls.
 
+#![allow(clippy::disallowed_methods, reason = "a process is waited for in real time")]
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -46,7 +48,12 @@ impl Appliance {
             ),
         );
         let said = File::create(own.path("said")).expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_keyhush"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyhush"));
+        let authority = own.path("authority/ca.pem");
+        if authority.exists() {
+            command.env("SSL_CERT_FILE", authority);
+        }
+        let child = command
             .args(["run", "--config", text(&config)])
             .env("RUNTIME_DIRECTORY", &own.0)
             .stdin(Stdio::null())
@@ -120,9 +127,9 @@ fn first_core() -> String {
     list.trim().split([',', '-']).next().unwrap_or("0").to_owned()
 }
 
-fn entries(directory: &Path, ending: &str) -> usize {
+fn named(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(ending)).count()
+    entries.map(|entry| entry.path()).filter(|path| text(path).ends_with(ending)).collect()
 }
 
 #[test]
@@ -153,7 +160,7 @@ fn what_is_put_into_the_inbox_is_signed_and_a_witness_has_its_head() {
     let witness = own.path("witness");
     fs::create_dir(&witness).expect("a directory");
     own.stop();
-    assert_eq!(entries(&witness, ".head"), 1);
+    assert_eq!(named(&witness, ".head").len(), 1);
     let ledger = own.path("recordings");
     let said = keyhush([
         "ledger",
@@ -181,4 +188,167 @@ fn an_inbox_is_watched_though_nothing_can_be_recorded() {
     fs::rename(&made, inbox.join("voicemail.wav")).expect("moved");
     own.wait_until("the file is signed", |own| own.metric("keyhush_recordings_inbox_signed_total") == 1);
     own.stop();
+}
+
+/// `openssl ts` as an authority, with certificates of its own.
+struct Authority {
+    directory: PathBuf,
+}
+
+impl Authority {
+    fn new(directory: PathBuf) -> Authority {
+        fs::create_dir(&directory).expect("a directory");
+        fs::write(
+            directory.join("ts.cnf"),
+            "[tsa]\ndefault_tsa = own\n[own]\nserial = serial\nsigner_cert = tsa.pem\nsigner_key = tsa.key\n\
+             default_policy = 1.2.3.4.1\ndigests = sha256\nsigner_digest = sha256\naccuracy = secs:1\n\
+             ess_cert_id_chain = no\ness_cert_id_alg = sha256\n[usage]\nextendedKeyUsage = critical,timeStamping\n[web]\nsubjectAltName = DNS:localhost\n",
+        )
+        .expect("written");
+        let own = Authority { directory };
+        own.openssl(
+            "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority",
+        );
+        own.openssl("req -newkey rsa:2048 -nodes -keyout tsa.key -out tsa.csr -subj /CN=stamps");
+        own.openssl(
+            "x509 -req -in tsa.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tsa.pem -days 2 -extfile ts.cnf \
+             -extensions usage",
+        );
+        own.openssl("req -newkey rsa:2048 -nodes -keyout tls.key -out tls.csr -subj /CN=localhost");
+        own.openssl(
+            "x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tls.pem -days 2 -extfile ts.cnf \
+             -extensions web",
+        );
+        own
+    }
+
+    fn openssl(&self, arguments: &str) -> std::process::Output {
+        let mut command = Command::new("openssl");
+        let output = command.args(arguments.split(' ')).current_dir(&self.directory).output();
+        let output = output.expect("openssl runs");
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// Answers requests until the test ends; its address.
+    fn serve(self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("an address");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.expect("a client");
+                let mut from = stream.try_clone().expect("a file");
+                self.answer(&mut from, &mut stream);
+            }
+        });
+        format!("http://{address}/tsr")
+    }
+
+    /// Answers one request by HTTPS.
+    fn serve_tls(self) -> String {
+        let port = free_address().port();
+        let mut tls = Command::new("openssl")
+            .args(["s_server", "-quiet", "-naccept", "1", "-cert", "tls.pem", "-key", "tls.key", "-accept"])
+            .arg(port.to_string())
+            .current_dir(&self.directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl runs");
+        let (mut from, mut to) = (tls.stdout.take().expect("piped"), tls.stdin.take().expect("piped"));
+        std::thread::spawn(move || {
+            self.answer(&mut from, &mut to);
+            tls.wait().expect("a child");
+        });
+        format!("https://localhost:{port}/tsr")
+    }
+
+    fn answer(&self, from: &mut impl Read, to: &mut impl Write) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            from.read_exact(&mut byte).expect("a head");
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).expect("text").to_ascii_lowercase();
+        assert!(head.starts_with("post /tsr http/1.1\r\n"), "{head}");
+        assert!(head.contains("\r\ncontent-type: application/timestamp-query\r\n"), "{head}");
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let mut query = vec![0; length.expect("a length")];
+        from.read_exact(&mut query).expect("a body");
+        fs::write(self.directory.join("query"), query).expect("written");
+        self.openssl("ts -reply -config ts.cnf -queryfile query -out answer");
+        let answer = fs::read(self.directory.join("answer")).expect("an answer");
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/timestamp-reply\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        );
+        to.write_all(&[head.as_bytes(), &answer].concat()).expect("written");
+        to.flush().expect("written");
+    }
+}
+
+#[test]
+fn an_authority_stamps_the_newest_head_and_openssl_believes_it() {
+    stamped_by(Authority::serve);
+}
+
+#[test]
+fn an_authority_is_asked_by_https_too() {
+    stamped_by(Authority::serve_tls);
+}
+
+fn stamped_by(serve: fn(Authority) -> String) {
+    let room = Room::new();
+    let directory = room.directory.path("keys");
+    assert_eq!(keyhush(["recordings", "keys", text(&directory)]).code, 0);
+    let authority = Authority::new(room.directory.path("authority"));
+    let certificates = authority.directory.join("ca.pem");
+    let address = serve(authority);
+    let witness = room.directory.path("witness");
+    fs::create_dir(&witness).expect("a directory");
+    let mut own = Appliance::start(
+        room,
+        &format!(
+            "master_key = \"keys/master.key\"\ninbox = \"inbox\"\nwitness = \"witness\"\ntime_stamps = \"{address}\"\n"
+        ),
+    );
+    let inbox = own.path("inbox/acme");
+    fs::create_dir_all(&inbox).expect("a directory");
+    let made = own.room.recording("voicemail.wav", 9);
+    fs::rename(&made, inbox.join("voicemail.wav")).expect("moved");
+    own.wait_until("a head is stamped", |own| own.metric("keyhush_recordings_stamps_kept_total") == 1);
+    own.stop();
+    let (stamps, ledger) = (named(&witness, ".tsr"), own.path("recordings"));
+    assert_eq!(stamps.len(), 1);
+    let head = stamps[0].with_extension("head");
+    let verified = Command::new("openssl")
+        .args([
+            "ts",
+            "-verify",
+            "-data",
+            text(&head),
+            "-in",
+            text(&stamps[0]),
+            "-CAfile",
+            text(&certificates),
+        ])
+        .output()
+        .expect("openssl runs");
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let check = || {
+        let given = ["ledger", "check", "--key", text(&own.room.public), "--ledger", text(&ledger)];
+        keyhush(given.iter().chain(&["--witness", text(&witness)]))
+    };
+    let said = check();
+    assert!(said.code == 0 && said.out.contains("1 heads are stamped"), "{}{}", said.out, said.err);
+    assert!(said.out.contains(&format!("openssl ts -verify -data {} -in", head.display())), "{}", said.out);
+    // A stamp of something else is told.
+    let mut query = fs::read(stamps[0].with_extension("tsq")).expect("a query");
+    let nonce = query.len() - 4;
+    query[nonce] ^= 1;
+    fs::write(stamps[0].with_extension("tsq"), query).expect("written");
+    let said = check();
+    assert!(said.code == 5 && said.out.contains(".tsr: the stamp answers another question"), "{}", said.out);
 }

@@ -10,6 +10,8 @@ use recording::document::Word;
 use recording::ledger::{Event, Snapshot};
 use recording::merkle::Hash;
 use recording::proof::Proof;
+use recording::time_stamp::Query;
+use recording::witness;
 use serde_json::json;
 
 use super::{contradicts, kept};
@@ -35,10 +37,13 @@ pub(super) fn run(given: &CheckLedgerArgs) -> Result<(), Failure> {
             findings.untrusted.push(format!("the head of {} entries: {disproof}", head.size));
         }
     }
-    let mut witnessed = 0;
+    let (mut witnessed, mut stamps) = (0, Vec::new());
     for path in &given.witnesses {
         for (path, head) in kept(path)? {
             witnessed += 1;
+            if let Some(stamp) = Stamp::of(&path, &mut findings)? {
+                stamps.push(stamp);
+            }
             match (contradicts(&snapshot, &path, head.as_ref()), head) {
                 (Some(why), _) => findings.altered.push(why),
                 (None, Some(head)) => {
@@ -53,10 +58,47 @@ pub(super) fn run(given: &CheckLedgerArgs) -> Result<(), Failure> {
     if let Some(directory) = &given.recordings {
         beside(&snapshot, directory, given, &mut findings)?;
     }
-    tell(&snapshot, witnessed, given.json, &findings)
+    tell(&snapshot, &Seen { witnessed, stamps }, given.json, &findings)
 }
 
-fn tell(snapshot: &Snapshot, witnessed: usize, as_json: bool, found: &Findings) -> Result<(), Failure> {
+/// What somebody else keeps.
+struct Seen {
+    witnessed: usize,
+    stamps: Vec<Stamp>,
+}
+
+/// An authority's time stamp that is kept beside a head.
+struct Stamp {
+    head: PathBuf,
+    /// As the authority writes it.
+    time: String,
+}
+
+impl Stamp {
+    /// Reads that of a head, if there is one, and looks whether it is of this head.
+    fn of(head: &Path, findings: &mut Findings) -> Result<Option<Stamp>, Failure> {
+        let (answer, asked) = (witness::stamp_of(head), witness::query_of(head));
+        if answer == head || !answer.exists() {
+            return Ok(None);
+        }
+        let query = Query::from_bytes(&proofs::read(&asked)?);
+        let query = query.filter(|query| proofs::read(head).is_ok_and(|bytes| query.is_of(&bytes)));
+        let Some(query) = query else {
+            findings.altered.push(format!("{}: the query is of another head", asked.display()));
+            return Ok(None);
+        };
+        match query.time_in(&proofs::read(&answer)?) {
+            Ok(time) => Ok(Some(Stamp { head: head.to_owned(), time })),
+            Err(why) => {
+                findings.altered.push(format!("{}: {why}", answer.display()));
+                Ok(None)
+            }
+        }
+    }
+}
+
+fn tell(snapshot: &Snapshot, seen: &Seen, as_json: bool, found: &Findings) -> Result<(), Failure> {
+    let Seen { witnessed, stamps } = seen;
     let size = snapshot.ledger.size();
     let covered = snapshot.ledger.head().map_or(0, |head| head.size);
     let (altered, untrusted) = (&found.altered, &found.untrusted);
@@ -69,6 +111,7 @@ fn tell(snapshot: &Snapshot, witnessed: usize, as_json: bool, found: &Findings) 
             "signed": signed,
             "heads": snapshot.heads.len(),
             "witnessed": witnessed,
+            "stamped": stamps.iter().map(|stamp| json!({ "head": stamp.head, "time": stamp.time })).collect::<Vec<_>>(),
             "altered": altered,
             "untrusted": untrusted,
         });
@@ -77,13 +120,22 @@ fn tell(snapshot: &Snapshot, witnessed: usize, as_json: bool, found: &Findings) 
         let mut out = stdout().lock();
         let said = altered.iter().chain(untrusted).try_for_each(|line| writeln!(out, "{line}"));
         said.or_else(Failure::output)?;
+        if let Some(Stamp { head, time }) = stamps.iter().max_by(|one, other| one.time.cmp(&other.time)) {
+            let (of, answer, head) = (stamps.len(), witness::stamp_of(head), head.display());
+            let answer = answer.display();
+            let line = format!(
+                "{of} heads are stamped, the newest at {time}; whether the authority signed that is for OpenSSL to say:\n  \
+                 openssl ts -verify -data {head} -in {answer} -CAfile AUTHORITY.pem"
+            );
+            writeln!(out, "{line}").or_else(Failure::output)?;
+        }
         if altered.is_empty() && untrusted.is_empty() {
             let heads = snapshot.heads.len();
             let line = format!(
                 "{size} entries, of which {heads} heads cover {covered}; nothing was removed or exchanged"
             );
             writeln!(out, "{line}").or_else(Failure::output)?;
-            if witnessed == 0 {
+            if *witnessed == 0 {
                 let line = "no witness was asked: only what was changed after the last head that somebody else kept shows";
                 writeln!(out, "{line}").or_else(Failure::output)?;
             }
