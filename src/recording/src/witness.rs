@@ -123,7 +123,7 @@ mod tests {
         let head = ledger.sign_head(7, &SigningKey::from_seed(&[1; 32])).unwrap();
         let precious = root.join("precious");
         fs::write(&precious, "ours").unwrap();
-        std::os::unix::fs::symlink(&precious, directory.join("box-000000000000-0000000000000007.new"))
+        std::os::unix::fs::symlink(&precious, directory.join("box-000000000000-0000000000000007.head.new"))
             .unwrap();
         let path = keep(&directory, &head).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "ours");

@@ -87,7 +87,7 @@ impl Inbox {
             while !stopped.load(Ordering::Acquire) {
                 let now = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
                 if catch_unwind(AssertUnwindSafe(|| watch.pass(now))).is_err() {
-                    watch.failed(now);
+                    watch.wait(now);
                 }
                 thread::park_timeout(EVERY);
             }
@@ -149,11 +149,7 @@ impl Watch {
         if now < self.not_before {
             return;
         }
-        let Ok(Found { files, unread }) = look(&self.directory) else {
-            self.figures.failures.fetch_add(1, Ordering::Relaxed);
-            self.not_before = now + AFTER_FAILURE;
-            return;
-        };
+        let Ok(Found { files, unread }) = look(&self.directory) else { return self.wait(now) };
         self.waiting.retain(|_, until| now < *until);
         unread.iter().for_each(|folder| self.failed(folder, now));
         let mut before = std::mem::take(&mut self.seen);
@@ -180,6 +176,12 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// Nothing can be done for a while.
+    fn wait(&mut self, now: u64) {
+        self.figures.failures.fetch_add(1, Ordering::Relaxed);
+        self.not_before = now + AFTER_FAILURE;
     }
 
     fn failed(&mut self, folder: &Path, now: u64) {
