@@ -17,7 +17,7 @@ use core::fmt;
 use std::collections::HashMap;
 use std::io;
 
-use crate::document::{Malformed, Word};
+use crate::document::{Malformed, Text, Word};
 use crate::keys::SigningKey;
 use crate::merkle::{Hash, Tree, leaf_hash};
 
@@ -83,6 +83,10 @@ pub struct Ledger<S> {
     records: Vec<u64>,
     /// The entry of each recording's proof.
     proofs: HashMap<Word, u64>,
+    /// Recordings that are held now, and why.
+    holds: HashMap<Word, Text>,
+    /// When recordings were deleted, in microseconds since 1970.
+    deletions: HashMap<Word, u64>,
     head: Option<Head>,
     last: u64,
 }
@@ -97,6 +101,8 @@ impl<S: Storage> Ledger<S> {
             tree: Tree::new(),
             records: Vec::new(),
             proofs: HashMap::new(),
+            holds: HashMap::new(),
+            deletions: HashMap::new(),
             head: None,
             last: 0,
         };
@@ -136,8 +142,20 @@ impl<S: Storage> Ledger<S> {
         let index = self.tree.size();
         self.tree.push(leaf_hash(bytes));
         self.records.push(record);
-        if let Event::Proof { recording, .. } = &entry.event {
-            self.proofs.entry(recording.clone()).or_insert(index);
+        match &entry.event {
+            Event::Proof { recording, .. } => {
+                self.proofs.entry(recording.clone()).or_insert(index);
+            }
+            Event::Held { recording, reason } => {
+                self.holds.insert(recording.clone(), reason.clone());
+            }
+            Event::Released { recording, .. } => {
+                self.holds.remove(recording);
+            }
+            Event::Deleted { recording, .. } => {
+                self.deletions.entry(recording.clone()).or_insert(entry.at);
+            }
+            Event::RollOver { .. } => (),
         }
         self.last = self.last.max(entry.at);
         index
@@ -196,6 +214,16 @@ impl<S: Storage> Ledger<S> {
     /// The entry in which a recording's proof is.
     pub fn find(&self, recording: &Word) -> Option<u64> {
         self.proofs.get(recording).copied()
+    }
+
+    /// Why a recording is held; `None` if it is not, or was released since.
+    pub fn held(&self, recording: &Word) -> Option<&Text> {
+        self.holds.get(recording)
+    }
+
+    /// When a recording's audio was deleted, in microseconds since 1970; `None` if it was not.
+    pub fn deleted(&self, recording: &Word) -> Option<u64> {
+        self.deletions.get(recording).copied()
     }
 
     /// An entry; `None` if there are not so many.

@@ -226,14 +226,12 @@ impl Archive {
     /// Keeps a recording from being deleted, whatever its time.
     ///
     /// # Errors
-    /// That there is none, or of key, index or ledger.
+    /// That neither ledger nor index has it with its audio; of key, index or ledger.
     pub fn hold(&mut self, name: &str, reason: &str) -> Result<(), ArchiveError> {
         let (recording, reason) = subject(name, reason)?;
-        let key = self.signing_key()?;
-        if !self.index.hold_recording(name, Some(reason.as_str()))? {
-            return Err(ArchiveError::NoSuchRecording);
-        }
-        self.ledger.add(&[Event::Held { recording, reason }], now_micros(), &key)?;
+        let held = Event::Held { recording: recording.clone(), reason: reason.clone() };
+        self.enter_of_kept(&recording, held)?;
+        self.index.hold_recording(name, Some(reason.as_str()))?;
         Ok(())
     }
 
@@ -243,13 +241,24 @@ impl Archive {
     /// As [`Archive::hold`].
     pub fn release(&mut self, name: &str, reason: &str) -> Result<(), ArchiveError> {
         let (recording, reason) = subject(name, reason)?;
-        let key = self.signing_key()?;
-        // The ledger first: an end of a hold that is told nowhere would be worse than one that is told and did not come.
-        self.ledger.add(&[Event::Released { recording, reason }], now_micros(), &key)?;
-        if self.index.hold_recording(name, None)? { Ok(()) } else { Err(ArchiveError::NoSuchRecording) }
+        self.enter_of_kept(&recording.clone(), Event::Released { recording, reason })?;
+        self.index.hold_recording(name, None)?;
+        Ok(())
     }
 
-    /// Deletes a recording's audio, unless it is held: whether it did. Its proof stays.
+    /// Enters what concerns a recording whose audio is there. The ledger decides, under its lock, and the index follows: what is killed
+    /// between the two is made up for at the next start, and the index alone can be lost or edited.
+    fn enter_of_kept(&mut self, recording: &Word, event: Event) -> Result<(), ArchiveError> {
+        let key = self.signing_key()?;
+        let row = self.index.recording(recording.as_str())?;
+        let is_in_index = row.is_some_and(|row| row.deleted.is_none());
+        let is_entered = self.ledger.add_if(event, now_micros(), &key, |ledger| {
+            ledger.deleted(recording).is_none() && (is_in_index || ledger.find(recording).is_some())
+        })?;
+        if is_entered { Ok(()) } else { Err(ArchiveError::NoSuchRecording) }
+    }
+
+    /// Deletes a recording's audio, unless it is held or was deleted before: whether it did. Its proof stays.
     ///
     /// # Errors
     /// Of key, index, ledger or file. What is left to do the recorder does at its next start.
@@ -257,24 +266,40 @@ impl Archive {
         let (word, reason) = subject(name, reason)?;
         let key = self.signing_key()?;
         let recording = self.index.recording(name)?.ok_or(ArchiveError::NoSuchRecording)?;
-        let now = now_micros();
-        if !self.index.give_up_recording(name, Timestamp::from_unix_millis((now / 1000) as i64))? {
-            return Ok(false);
-        }
-        self.finish_deletion(&recording, word, reason, now, &key)?;
-        Ok(true)
+        self.delete_unless_held(&recording, word, reason, &key)
     }
 
-    /// Does what follows once the index says that the audio is deleted.
-    pub(super) fn finish_deletion(
+    /// Enters a deletion, unless ledger or index say that the recording is held or deleted, and finishes it: whether it was entered.
+    /// An index that says otherwise than the ledger is put right.
+    pub(super) fn delete_unless_held(
         &mut self,
         recording: &Recording,
         word: Word,
         reason: Text,
-        now: u64,
         key: &SigningKey,
-    ) -> Result<(), ArchiveError> {
-        self.ledger.add(&[Event::Deleted { recording: word, reason }], now, key)?;
+    ) -> Result<bool, ArchiveError> {
+        if recording.held.is_some() || recording.deleted.is_some() {
+            return Ok(false);
+        }
+        let event = Event::Deleted { recording: word.clone(), reason };
+        let is_entered = self.ledger.add_if(event, now_micros(), key, |ledger| {
+            ledger.held(&word).is_none() && ledger.deleted(&word).is_none()
+        })?;
+        self.follow_ledger(recording, &word)?;
+        Ok(is_entered)
+    }
+
+    /// Puts a recording's row as the ledger has it, and removes its audio if that was deleted.
+    pub(super) fn follow_ledger(&mut self, recording: &Recording, word: &Word) -> Result<(), ArchiveError> {
+        let (held, deleted) =
+            self.ledger.with(|ledger| Ok((ledger.held(word).cloned(), ledger.deleted(word))))?;
+        let deleted = deleted.map(|at| Timestamp::from_unix_millis((at / 1000) as i64));
+        // A hold that only the index knows stays: who wrote it can end it.
+        let held = held.as_ref().map(Text::as_str).or(recording.held.as_deref());
+        self.index.correct_recording(&recording.name, held, deleted)?;
+        if deleted.is_none() {
+            return Ok(());
+        }
         let path = self.audio_path(recording);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ArchiveError::System(path, error)),

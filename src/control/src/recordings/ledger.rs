@@ -98,6 +98,28 @@ impl SharedLedger {
         })
     }
 
+    /// Adds one event, and signs the new head, if the ledger as it is then allows it: whether it did.
+    ///
+    /// # Errors
+    /// As [`SharedLedger::add`].
+    pub(super) fn add_if(
+        &mut self,
+        event: Event,
+        now: u64,
+        key: &SigningKey,
+        is_allowed: impl FnOnce(&Ledger<LogFile>) -> bool,
+    ) -> Result<bool, Fault> {
+        self.with(|ledger| {
+            if !is_allowed(ledger) {
+                return Ok(false);
+            }
+            let at = now.max(ledger.newest());
+            ledger.append(&Entry { at, event })?;
+            ledger.sign_head(at, key)?;
+            Ok(true)
+        })
+    }
+
     fn caught_up(&mut self) -> Result<&mut Ledger<LogFile>, Fault> {
         if let Some(ledger) = &mut self.known {
             ledger.catch_up()?;

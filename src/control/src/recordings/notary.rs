@@ -13,9 +13,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use recording::document::{Text, Word};
+use recording::document::Word;
 use recording::keys::{SigningKey, Trust};
-use recording::ledger::Event;
+use recording::ledger::{Event, Ledger};
 use recording::merkle::Hash;
 use recording::proof::{Proof, Statement};
 use recording::sealed::Head;
@@ -91,8 +91,8 @@ enum Step {
     SignFromAudio(PathBuf),
     /// Its proof is beside it.
     Tell(Box<Signed>),
-    /// Its audio was given up in the index and is still there.
-    Delete(Box<Recording>),
+    /// The index says otherwise than the ledger, or the audio of a deletion is still there.
+    Follow(Box<Recording>, Word),
 }
 
 struct Signed {
@@ -181,18 +181,26 @@ impl Notary {
         let trust = self.archive.trust().unwrap_or_else(|_| Trust::in_key(self.key.public()));
         let (mut all, mut undone) = (Vec::new(), Vec::new());
         self.archive.ledger().with(|ledger| {
-            all.extend(named.map(|(name, audio)| (ledger.find(&name).is_some(), name, audio)));
+            all.extend(named.map(|(name, audio)| {
+                let (is_held, deleted) = (ledger.held(&name).is_some(), ledger.deleted(&name));
+                (ledger.find(&name).is_some(), is_held, deleted.is_some(), name, audio)
+            }));
             Ok(())
         })?;
-        for (is_in_ledger, name, audio) in all {
+        for (is_in_ledger, is_held, is_deleted, name, audio) in all {
             let proof = proof_beside(&audio);
-            if !proof.exists() {
+            if !proof.exists() && !is_deleted {
                 undone.push(Step::SignFromAudio(audio));
                 continue;
             }
             match self.archive.index().recording(name.as_str())? {
-                Some(row) if row.deleted.is_some() && audio.exists() => {
-                    undone.push(Step::Delete(Box::new(row)))
+                // What the index alone calls deleted, and is there, is not.
+                Some(row)
+                    if (is_held && row.held.is_none())
+                        || is_deleted != row.deleted.is_some() && audio.exists()
+                        || is_deleted && audio.exists() =>
+                {
+                    undone.push(Step::Follow(Box::new(row), name))
                 }
                 Some(_) if is_in_ledger => (),
                 _ => {
@@ -275,12 +283,10 @@ impl Notary {
                 Some(signed) => Ok(Some(Box::new(signed))),
                 None => Err(Step::SignFromAudio(path)),
             },
-            Step::Delete(recording) => {
-                let subject = Word::new(&recording.name).zip(Text::new(retention::REASON));
-                let Some((word, reason)) = subject else { return Ok(None) };
-                let done = self.archive.finish_deletion(&recording, word, reason, now_micros(), &self.key);
-                done.map(|()| None).map_err(|_| Step::Delete(recording))
-            }
+            Step::Follow(row, name) => match self.archive.follow_ledger(&row, &name) {
+                Ok(()) => Ok(None),
+                Err(_) => Err(Step::Follow(row, name)),
+            },
         }
     }
 
@@ -334,6 +340,13 @@ impl Notary {
                 row.deleted = Some(crate::store::Timestamp::from_unix_millis((now_micros() / 1000) as i64));
             }
             self.archive.index().keep_recording(&row)?;
+            // Holds and deletions are told by the ledger alone when the index is built again.
+            let name = &statement.recording;
+            let told =
+                |ledger: &mut Ledger<_>| Ok(ledger.held(name).is_some() || ledger.deleted(name).is_some());
+            if self.archive.ledger().with(told)? {
+                self.archive.follow_ledger(&row, name)?;
+            }
             if *is_over {
                 let _ = fs::remove_file(about::beside(&directory, statement.recording.as_str()));
             }

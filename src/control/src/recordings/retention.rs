@@ -33,15 +33,12 @@ pub(super) fn delete_due(archive: &mut Archive, key: &SigningKey, figures: &Reco
 }
 
 fn delete_some(archive: &mut Archive, key: &SigningKey) -> Result<u32, ArchiveError> {
-    let now = now_micros();
-    let at = Timestamp::from_unix_millis((now / 1000) as i64);
+    let at = Timestamp::from_unix_millis((now_micros() / 1000) as i64);
     let mut count = 0;
     for recording in archive.index().recordings_due(at, AT_ONCE)? {
         let Some((word, reason)) = Word::new(&recording.name).zip(Text::new(REASON)) else { continue };
-        // It may have been held meanwhile.
-        if archive.index().give_up_recording(&recording.name, at)? {
-            archive.finish_deletion(&recording, word, reason, now, key)?;
-        }
+        // The ledger may have it held, whatever the index says.
+        archive.delete_unless_held(&recording, word, reason, key)?;
         count += 1;
     }
     Ok(count)

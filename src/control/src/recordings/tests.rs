@@ -326,6 +326,59 @@ fn what_is_due_is_deleted_but_for_what_is_held_and_its_proof_stays() {
 }
 
 #[test]
+fn an_index_that_is_lost_or_edited_loses_no_hold_and_a_killed_deletion_is_finished_once() {
+    let root = place("holds");
+    let stage = Stage::new(&root);
+    (0..3).for_each(|slot| stage.begin(call(slot)));
+    for nth in 0..100 {
+        (0..3).for_each(|slot| stage.packets(call(slot), nth, false));
+    }
+    stage.at(2_000);
+    stage.handle.stop();
+    let mut archive = Archive::open(&config(&root)).unwrap();
+    let recordings = all(&mut archive);
+    let (held, deleted, edited) = (&recordings[0], &recordings[1], &recordings[2]);
+    archive.hold(&held.name, "a court's order").unwrap();
+    let key = archive.signing_key().unwrap();
+    // Killed once the ledger has it.
+    let reason = recording::document::Text::new("erasure, request 881").unwrap();
+    let event = recording::ledger::Event::Deleted { recording: Word::new(&deleted.name).unwrap(), reason };
+    archive.ledger().add(&[event], super::now_micros(), &key).unwrap();
+    // Said by nobody but the index.
+    archive.index().correct_recording(&edited.name, None, Some(Timestamp::from_unix_millis(1))).unwrap();
+    for undo in [false, true] {
+        if undo {
+            fs::remove_dir_all(root.join("store")).unwrap();
+        }
+        Stage::new(&root).handle.stop();
+        archive = Archive::open(&config(&root)).unwrap();
+        let mut row = |one: &Recording| archive.index().recording(&one.name).unwrap().unwrap();
+        assert_eq!(row(held).held.as_deref(), Some("a court's order"));
+        assert!(row(deleted).deleted.is_some() && row(edited).deleted.is_none());
+        let there = [held, deleted, edited].map(|one| archive.audio_path(one).exists());
+        assert_eq!(there, [true, false, true]);
+        assert_eq!(archive.ledger().with(|ledger| Ok(ledger.size())).unwrap(), 5, "each once");
+    }
+    // An edited row is due and not held; the ledger is asked.
+    archive.index().correct_recording(&held.name, None, None).unwrap();
+    assert!(!archive.delete(&held.name, "no more wanted").unwrap());
+    assert!(archive.index().recording(&held.name).unwrap().unwrap().held.is_some(), "it is put right");
+    assert!(archive.audio_path(held).exists());
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[test]
+fn what_is_neither_in_ledger_nor_index_is_not_held_and_not_released() {
+    let root = place("unknown");
+    let mut archive = Archive::open(&config(&root)).unwrap();
+    for refused in [archive.hold("nobody", "an order"), archive.release("nobody", "settled")] {
+        assert!(matches!(refused, Err(archive::ArchiveError::NoSuchRecording)));
+    }
+    assert_eq!(archive.ledger().with(|ledger| Ok(ledger.size())).unwrap(), 0);
+    fs::remove_dir_all(&root).unwrap();
+}
+
+#[test]
 fn a_proof_that_somebody_else_signed_does_not_come_into_the_ledger() {
     let root = place("forged");
     let stage = Stage::new(&root);

@@ -153,16 +153,20 @@ impl Store {
         })
     }
 
-    /// Says that a recording's audio is deleted from now on, unless it is held or was deleted before: whoever is answered `true`
-    /// deletes it.
+    /// Puts a recording's row right: whether it is held, and whether its audio was deleted, as the ledger has it.
     ///
     /// # Errors
     /// The store's own.
-    pub fn give_up_recording(&mut self, name: &str, at: Timestamp) -> Result<bool, StoreError> {
+    pub fn correct_recording(
+        &mut self,
+        name: &str,
+        held: Option<&str>,
+        deleted: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         self.write(|transaction| {
-            let sql =
-                "UPDATE recordings SET deleted = ?2 WHERE name = ?1 AND deleted IS NULL AND held IS NULL";
-            Ok(transaction.execute(sql, params![name, at])? > 0)
+            let sql = "UPDATE recordings SET held = ?2, deleted = ?3 WHERE name = ?1";
+            transaction.execute(sql, params![name, held, deleted])?;
+            Ok(())
         })
     }
 

@@ -29,6 +29,32 @@ fn trust() -> Trust {
 }
 
 #[test]
+fn holds_and_deletions_are_known_as_they_are_added_and_when_the_ledger_is_read_again() {
+    let folder = Folder::new("ledger-holds");
+    let path = folder.0.join("ledger.log");
+    let mut ledger = Ledger::open(word("box-1"), LogFile::open_shared(&path).unwrap().0).unwrap();
+    let mut reader = Ledger::open(word("box-1"), LogFile::open_shared(&path).unwrap().0).unwrap();
+    let reason = Text::new("an order").unwrap();
+    let of = |n: u64| (word(&format!("r-{n}")), reason.clone());
+    let held = |n| Event::Held { recording: of(n).0, reason: of(n).1 };
+    let events = [
+        held(1),
+        held(2),
+        Event::Released { recording: of(2).0, reason: of(2).1 },
+        Event::Deleted { recording: of(3).0, reason: of(3).1 },
+    ];
+    for (at, event) in (10..).zip(events) {
+        ledger.append(&Entry { at, event }).unwrap();
+    }
+    reader.catch_up().unwrap();
+    for ledger in [&ledger, &reader] {
+        let held = [1, 2, 3].map(|n| ledger.held(&of(n).0).is_some());
+        assert_eq!(held, [true, false, false]);
+        assert_eq!([1, 2, 3].map(|n| ledger.deleted(&of(n).0)), [None, None, Some(13)]);
+    }
+}
+
+#[test]
 fn every_entry_has_a_receipt_that_is_checked_from_its_bytes() {
     let mut ledger = filled(0..21);
     assert!(ledger.receipt(0).unwrap().is_none(), "no head yet");
