@@ -36,6 +36,8 @@ pub struct RecorderFigures {
     pub unsigned: AtomicU64,
     /// Recordings whose audio was deleted when their time was over.
     pub deleted: AtomicU64,
+    /// Times that the clock jumped, so that nothing is deleted.
+    pub clock_jumps: AtomicU64,
     /// Bytes free on the recordings' disk, now.
     pub disk_free: AtomicU64,
     /// Entries of the ledger, now.
@@ -64,6 +66,11 @@ impl RecorderFigures {
                 "recordings_deleted",
                 "Recordings whose audio was deleted at the end of its time.",
                 &self.deleted,
+            ),
+            of(
+                "recordings_clock_jumps",
+                "Times that the clock jumped: no recording is deleted until it is believed again.",
+                &self.clock_jumps,
             ),
             of("recording_gaps_disk", "Gaps in recordings because of the disk.", &self.gaps_disk),
             of(

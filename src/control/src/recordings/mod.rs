@@ -7,6 +7,7 @@
 //! | `calls` | which calls are recorded, and by which recording |
 //! | `about` | what is known of a call, as it is kept, signed and found |
 //! | `notary` | signs what has ended: proof, ledger, index |
+//! | `plausible` | whether the time may be believed by what deletes |
 //! | `retention` | deletes what was kept for long enough |
 //! | [`inbox`] | the watched folder: other systems' audio is signed |
 //! | [`heads`] | hands the ledger's heads to a witness |
@@ -33,6 +34,7 @@ pub mod inbox;
 pub mod ledger;
 mod notary;
 pub mod order;
+mod plausible;
 pub mod recorder;
 mod retention;
 pub mod stamps;

@@ -26,6 +26,7 @@ use recording::verify::refused;
 use super::about::{self, About};
 use super::archive::{Archive, ArchiveError, proof_beside};
 use super::figures::RecorderFigures;
+use super::plausible::{self, Plausible, Verdict};
 use super::{now_micros, retention};
 use crate::store::Recording;
 
@@ -109,6 +110,10 @@ pub(super) struct Notary {
     key: SigningKey,
     figures: Arc<RecorderFigures>,
     steps: Vec<Step>,
+    plausible: Plausible,
+    began: std::time::Instant,
+    /// The ledger's newest entry at the start, before anything of this run is in it; microseconds since 1970.
+    newest: u64,
     /// What was learned of calls before an interruption: not needed once all of it is signed.
     left: Vec<PathBuf>,
 }
@@ -118,8 +123,10 @@ impl Notary {
     pub(super) fn new(mut archive: Archive, figures: Arc<RecorderFigures>) -> Result<Notary, ArchiveError> {
         let (audio, key) = (archive.audio()?, archive.signing_key()?);
         // The ledger must be whole before anything is added.
-        archive.ledger().with(|_| Ok(()))?;
-        Ok(Notary { archive, audio, key, figures, steps: Vec::new(), left: Vec::new() })
+        let newest = archive.ledger().with(|ledger| Ok(ledger.newest()))?;
+        let (plausible, began) = (Plausible::new(archive.directory()), plausible::begin());
+        let (steps, left) = (Vec::new(), Vec::new());
+        Ok(Notary { archive, audio, key, figures, steps, plausible, began, newest, left })
     }
 
     /// Closes what was interrupted, and notes what is undone. To be called before anything is recorded.
@@ -229,7 +236,8 @@ impl Notary {
         loop {
             self.work();
             if until_due == 0 {
-                let more = retention::delete_due(&mut self.archive, &self.key, &self.figures);
+                let more = self.is_time_plausible()
+                    && retention::delete_due(&mut self.archive, &self.key, &self.figures);
                 until_due = if more { 1 } else { retention::EVERY.as_secs() / AGAIN.as_secs() };
             }
             self.look();
@@ -245,6 +253,23 @@ impl Notary {
                     self.look();
                     return;
                 }
+            }
+        }
+    }
+
+    /// Whether the time may be believed: else nothing is deleted.
+    fn is_time_plausible(&mut self) -> bool {
+        let newest = self.newest / 1_000_000;
+        match self.plausible.look(now_micros() / 1_000_000, plausible::monotonic(self.began), newest) {
+            Ok(Verdict::Plausible) => true,
+            Ok(Verdict::Doubted) => false,
+            Ok(Verdict::Jumped) => {
+                self.figures.clock_jumps.fetch_add(1, Relaxed);
+                false
+            }
+            Err(_) => {
+                self.figures.failures.fetch_add(1, Relaxed);
+                false
             }
         }
     }

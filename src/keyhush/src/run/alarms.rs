@@ -21,11 +21,12 @@ const ALARMS: [Counter; 8] = [
 ];
 
 /// The recorder's figures whose every rise is worth a line.
-const RECORDER_ALARMS: [&str; 9] = [
+const RECORDER_ALARMS: [&str; 10] = [
     "recordings_refused",
     "recordings_interrupted",
     "recording_gaps_disk",
     "recording_gaps_overrun",
+    "recordings_clock_jumps",
     "recorder_failures",
     "recorder_panics",
     "recordings_inbox_refused",
