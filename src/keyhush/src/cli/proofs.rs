@@ -159,9 +159,10 @@ pub(crate) struct CheckLedgerArgs {
     /// A head that was kept, or a witness's directory of them: the ledger must begin with what it was then.
     #[arg(long = "witness", value_name = "FILE|DIR")]
     pub(crate) witnesses: Vec<PathBuf>,
-    /// The recordings' directory: each proof in the ledger must be there, and no other one.
+    /// The recordings' directory, and others where proofs lie, such as the inbox: each proof in the ledger must be in one of them, and
+    /// no other one.
     #[arg(long, value_name = "DIR")]
-    pub(crate) recordings: Option<PathBuf>,
+    pub(crate) recordings: Vec<PathBuf>,
     /// Answer in JSON.
     #[arg(long)]
     pub(crate) json: bool,

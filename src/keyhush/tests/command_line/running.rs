@@ -172,6 +172,8 @@ fn what_is_put_into_the_inbox_is_signed_and_a_witness_has_its_head() {
         "--ledger",
         text(&ledger),
         "--recordings",
+        text(&ledger),
+        "--recordings",
         text(&inbox),
     ]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);

@@ -55,8 +55,8 @@ pub(super) fn run(given: &CheckLedgerArgs) -> Result<(), Failure> {
             }
         }
     }
-    if let Some(directory) = &given.recordings {
-        beside(&snapshot, directory, given, &mut findings)?;
+    if !given.recordings.is_empty() {
+        beside(&snapshot, given, &mut findings)?;
     }
     tell(&snapshot, &Seen { witnessed, stamps }, given.json, &findings)
 }
@@ -148,13 +148,8 @@ fn tell(snapshot: &Snapshot, seen: &Seen, as_json: bool, found: &Findings) -> Re
     }
 }
 
-/// The proofs and recordings that lie in a directory, and those that the ledger has.
-fn beside(
-    snapshot: &Snapshot,
-    directory: &Path,
-    given: &CheckLedgerArgs,
-    findings: &mut Findings,
-) -> Result<(), Failure> {
+/// The proofs and recordings that lie in directories, and those that the ledger has.
+fn beside(snapshot: &Snapshot, given: &CheckLedgerArgs, findings: &mut Findings) -> Result<(), Failure> {
     let mut entered: BTreeMap<Word, Hash> = BTreeMap::new();
     let mut deleted: BTreeSet<Word> = BTreeSet::new();
     for index in 0..snapshot.ledger.size() {
@@ -169,7 +164,11 @@ fn beside(
     let mut there = BTreeSet::new();
     // A proof beside a file of another system's is named after that file, and its audio is not ours to look for.
     let (mut own, mut audio) = (BTreeSet::new(), BTreeSet::new());
-    for path in files(directory).map_err(|error| Failure::file(directory, &error))? {
+    let mut lying = Vec::new();
+    for directory in &given.recordings {
+        lying.extend(files(directory).map_err(|error| Failure::file(directory, &error))?);
+    }
+    for path in lying {
         let (Some(stem), ending) = (path.file_stem().and_then(|stem| stem.to_str()), path.extension()) else {
             continue;
         };
