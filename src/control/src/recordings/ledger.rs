@@ -131,7 +131,8 @@ impl SharedLedger {
     }
 }
 
-fn take(lock: &File, patience: Duration) -> io::Result<()> {
+/// Takes a lock, and waits for it so long at most.
+pub(super) fn take(lock: &File, patience: Duration) -> io::Result<()> {
     for _ in 0..patience.as_millis() / ASK_EVERY.as_millis() {
         match lock.try_lock() {
             Ok(()) => return Ok(()),

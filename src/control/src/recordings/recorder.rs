@@ -29,6 +29,7 @@ use super::GIVES_WAY;
 use super::archive::{Archive, ArchiveConfig, ArchiveError};
 use super::calls::{Calls, Due};
 use super::figures::RecorderFigures;
+use super::ledger::take;
 use super::notary::{Ended, Notary};
 use super::order::RecordingOrder;
 use crate::Clock;
@@ -42,6 +43,8 @@ const FRAMES: usize = 4_096;
 const LOOK_EVERY: u64 = 1_000_000_000;
 /// Before a panicked recorder starts again.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
+/// How long another recorder may take to let go of the directory.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Who holds its lock records here. No tenant's name has a dot in it.
 const LOCK: &str = "recorder.lock";
 
@@ -115,7 +118,9 @@ fn lock(directory: &Path) -> io::Result<File> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let mut options = OpenOptions::new();
     let lock = options.write(true).create(true).truncate(false).mode(0o600).open(directory.join(LOCK))?;
-    lock.try_lock().map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "another Keyhush records here"))?;
+    // One that has just ended may hold it for a moment, in a process that it was starting.
+    take(&lock, PATIENCE)
+        .map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "another Keyhush records here"))?;
     Ok(lock)
 }
 

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -100,6 +101,11 @@ pub(super) fn record_at(rest: &[u8]) -> Option<&[u8]> {
     (rest[4..RECORD_HEAD] == check(*length, body)).then_some(body)
 }
 
+/// A process that another thread is just starting has our open files, and their locks, until it runs its own program: a lock that
+/// was given back may be held for that moment.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
 impl LogFile {
     /// Opens a file, or makes it (mode 0600). A torn end is cut off and told; damage anywhere else is an error, since it
     /// would silently take what follows.
@@ -118,8 +124,13 @@ impl LogFile {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         if is_alone {
-            let held = file.try_lock();
-            held.map_err(|_| io::Error::new(ErrorKind::WouldBlock, "another process has it open"))?;
+            let mut tries = 0..LOCK_TRIES;
+            while file.try_lock().is_err() {
+                if tries.next().is_none() {
+                    return Err(io::Error::new(ErrorKind::WouldBlock, "another process has it open"));
+                }
+                std::thread::park_timeout(LOCK_PAUSE);
+            }
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
