@@ -58,8 +58,8 @@ fn a_call_with_a_payment_is_recorded_whole_with_both_voices_and_proven() {
         assert_eq!(verdict(&file)?.0, 0, "{:?}", verdict(&file)?);
         let told = &recorded.told;
         assert_eq!(
-            (told["tenant"].as_str(), told["ending"].as_str()),
-            (Some("harbour"), Some("finished")),
+            (told["tenant"].as_str(), told["interrupted"].as_bool()),
+            (Some("harbour"), Some(false)),
             "{told}"
         );
         let text = recordings::proof_text(&file)?;
