@@ -1,10 +1,10 @@
 //! What leaves of a recorded call, as the recorder knows it.
 
-use handover::{CallHandle, Flow, FormatKind, Side};
+use control::recordings::recorder::key_of;
+use handover::{Flow, FormatKind, Side};
 use pipeline::{TapFull, Tapped};
 use recording::feed::Feed;
 use recording::frame::{Channel, Format, Frame};
-use recording::store::Key;
 use wire::redundancy;
 use wire::rtp::Rtp;
 
@@ -28,12 +28,7 @@ pub(super) fn offer(feed: &Feed, tapped: &Tapped<'_>) -> Result<(), TapFull> {
     };
     let (format, skipped) = format_of(flow, released.payload());
     let frame = Frame::new(channel, arrived.as_nanos(), format, released).secured(is_secured);
-    feed.offer(key(flow.call), &frame.skipping(skipped)).map_err(|_| TapFull)
-}
-
-/// A call, to the recorder.
-const fn key(call: CallHandle) -> Key {
-    (call.generation as u64) << 32 | call.slot as u64
+    feed.offer(key_of(flow.call), &frame.skipping(skipped)).map_err(|_| TapFull)
 }
 
 /// What a packet's payload is, and how much of it comes before that: of redundancy (RFC 2198) the primary block is recorded, since
@@ -74,7 +69,7 @@ const fn recorded(format: handover::Format) -> Format {
 
 #[cfg(test)]
 mod tests {
-    use handover::{FlowKey, Formats, Instant};
+    use handover::{CallHandle, FlowKey, Formats, Instant};
     use recording::feed::{Taken, feed};
 
     use super::*;
